@@ -1,0 +1,471 @@
+/**
+ * The port to the virtual metadata: one transactional SQL database that holds the truth about every table.
+ * `sqlite/` implements it for one machine; every implementation passes `test/contract/metadata-store.ts`.
+ *
+ * Each method is one transaction. Expected outcomes are values; a broken invariant or an unreachable database is an AppError.
+ * Times are decided by the database's clock, which the store reads itself. Text that names who did something comes from the caller.
+ */
+import type {
+  AccountedRange,
+  Claim,
+  ConvertTask,
+  DeadLetterCount,
+  SegmentRef,
+  SliceAccount,
+  TaskSlice,
+} from '../flow.ts'
+import type { PartitionSpec, PartitionValue } from '../iceberg/partition-spec.ts'
+import type { Schema } from '../iceberg/schema.ts'
+
+// ---- tables -----------------------------------------------------------------------------------------------------
+
+/** A table as the database knows it. A table with dead letters has a second one of kind `dead_letters` beside it. */
+export interface TableRecord {
+  /** Also Iceberg's `table-uuid`; it never changes. */
+  readonly tableId: string
+  /** For example `analytics.orders`, unique. */
+  readonly name: string
+  readonly kind: 'rows' | 'dead_letters'
+  /** For kind `dead_letters`: the table whose dead letters these are. */
+  readonly parentTableId?: string
+  /** Absolute URL without a trailing slash. */
+  readonly location: string
+  /** Rises by one with every commit that changes what readers may see; 0 for an empty table. */
+  readonly version: bigint
+  readonly currentSchemaId: number
+  readonly defaultSpecId: number
+  readonly lastColumnId: number
+  readonly lastPartitionId: number
+  /** Of the last snapshot cut; 0 before the first. */
+  readonly lastSequenceNumber: bigint
+  readonly properties: Readonly<Record<string, string>>
+  /** What the YAML declared, canonical JSON; a later start compares it to notice a change that needs evolution. */
+  readonly declaration: string
+  /** `stopped` after a flood of dead letters or a person's `pause`; nothing of it is planned or run until `resume`. */
+  readonly state: 'active' | 'paused' | 'stopped'
+  readonly stateReason?: string
+  readonly createdAtMs: number
+}
+
+export interface NewTable {
+  readonly tableId: string
+  readonly name: string
+  readonly location: string
+  readonly schema: Schema
+  readonly spec: PartitionSpec
+  readonly lastColumnId: number
+  readonly lastPartitionId: number
+  readonly properties: Readonly<Record<string, string>>
+  readonly declaration: string
+}
+
+export interface TableDetail extends TableRecord {
+  readonly schemas: readonly Schema[]
+  readonly specs: readonly PartitionSpec[]
+}
+
+// ---- sources ----------------------------------------------------------------------------------------------------
+
+/** How far one partition of a table's topic has come. committedOffset ≤ plannedOffset; both are the next offset to take. */
+export interface SourcePartition {
+  readonly tableId: string
+  readonly topic: string
+  readonly partition: number
+  readonly incarnation: number
+  /** Where this incarnation began for this table. */
+  readonly firstOffset: bigint
+  readonly plannedOffset: bigint
+  /** The watermark: every offset below it, from `firstOffset`, is accounted for. */
+  readonly committedOffset: bigint
+  /** The last segment that was planned; discovery lists from its key and compares its ETag. */
+  readonly lastPlanned?: SegmentRef
+  readonly state: 'active' | 'paused' | 'stopped'
+  /** For `stopped` and `paused`: a stable code and a sentence for people. */
+  readonly stateCode?: string
+  readonly stateReason?: string
+  /** Highest record timestamp committed, Unix ms; −1 before the first. */
+  readonly maxTimestampMs: number
+  /** Tasks of this incarnation that are planned and not yet below the watermark. */
+  readonly tasksInFlight: number
+}
+
+export interface PartitionId {
+  readonly tableId: string
+  readonly topic: string
+  readonly partition: number
+}
+
+/** Who asked for a change by hand, and why; kept in the event. */
+export interface OperatorNote {
+  readonly who: string
+  readonly why: string
+}
+
+// ---- tasks ------------------------------------------------------------------------------------------------------
+
+export interface NewTask {
+  readonly taskId: string
+  readonly tableId: string
+  readonly schemaId: number
+  readonly specId: number
+  /** Each slice begins at its partition's planned offset, or the plan is stale. */
+  readonly slices: readonly TaskSlice[]
+}
+
+/**
+ * queued: waits for a worker · claimed: a worker holds a lease · staged: done, ahead of the watermark ·
+ * committed: below the watermark · parked: failed for good, waits for a person · cancelled: by `skip-to`, or replaced by a split.
+ */
+export type TaskState = 'queued' | 'claimed' | 'staged' | 'committed' | 'parked' | 'cancelled'
+
+export interface TaskRecord extends ConvertTask {
+  readonly state: TaskState
+  readonly createdAtMs: number
+  readonly lastErrorCode?: string
+  readonly lastErrorMessage?: string
+}
+
+/** `missing`: no such task, or already finished. `held`: another worker's lease is running. `stopped`: its table or partition is paused or stopped. */
+export type ClaimOutcome =
+  | { readonly kind: 'claimed'; readonly task: ConvertTask; readonly claim: Claim }
+  | { readonly kind: 'missing' | 'held' | 'stopped' | 'not_yet' }
+
+/** A file as the database keeps it: the manifest's `data_file` struct stays encoded, since status and snapshot change around it. */
+export interface NewDataFile {
+  readonly target: 'rows' | 'dead_letters'
+  readonly path: string
+  readonly specId: number
+  readonly partition: readonly PartitionValue[]
+  readonly recordCount: bigint
+  readonly fileSizeBytes: bigint
+  /** Avro encoding of the `data_file` struct of a manifest entry of this spec. */
+  readonly encoded: Uint8Array
+}
+
+export interface TaskCommit {
+  readonly claim: Pick<Claim, 'taskId' | 'token'>
+  readonly files: readonly NewDataFile[]
+  /** One for each slice of the task, in the same order. The store refuses a task whose accounts do not add up (broken invariant). */
+  readonly accounts: readonly SliceAccount[]
+  readonly deadLetters: readonly DeadLetterCount[]
+}
+
+/** `fenced`: the claim is not the current one, or its lease is over by the database's clock; nothing was changed. */
+export type TaskCommitOutcome =
+  | { readonly kind: 'committed'; readonly state: 'staged' | 'committed'; readonly tableVersion: bigint }
+  | { readonly kind: 'fenced' }
+
+export interface TaskFailure {
+  readonly claim: Pick<Claim, 'taskId' | 'token'>
+  readonly code: string
+  readonly message: string
+  /**
+   * retry: queued again, not before `delayMs` from now · park: the task waits for a person, and its partitions stop ·
+   * split: the task is replaced by one task per slice (only for tasks of several slices), ids given by `newTaskIds`.
+   */
+  readonly then:
+    | { readonly kind: 'retry'; readonly delayMs: number }
+    | { readonly kind: 'park' }
+    | { readonly kind: 'split'; readonly newTaskIds: readonly string[] }
+    /** Stops the whole table, for example after a flood of dead letters; the task is queued again for after `resume`. */
+    | { readonly kind: 'stop_table' }
+}
+
+// ---- files, manifests, snapshots --------------------------------------------------------------------------------
+
+/** A data file that readers may see, with what its manifest entry needs. */
+export interface LiveFile {
+  readonly path: string
+  readonly specId: number
+  readonly partition: readonly PartitionValue[]
+  readonly recordCount: bigint
+  readonly fileSizeBytes: bigint
+  readonly encoded: Uint8Array
+  readonly addedVersion: bigint
+  /** Set when the snapshot that added it was cut. */
+  readonly snapshotId?: bigint
+  readonly sequenceNumber?: bigint
+}
+
+/** A manifest as its manifest-list entry describes it (table spec, "Manifest Lists"). */
+export interface ManifestRecord {
+  readonly path: string
+  readonly lengthBytes: bigint
+  readonly specId: number
+  readonly sequenceNumber: bigint
+  readonly minSequenceNumber: bigint
+  readonly addedSnapshotId: bigint
+  readonly addedFilesCount: number
+  readonly existingFilesCount: number
+  readonly deletedFilesCount: number
+  readonly addedRowsCount: bigint
+  readonly existingRowsCount: bigint
+  readonly deletedRowsCount: bigint
+  /** One per partition field. */
+  readonly partitions: readonly PartitionFieldSummary[]
+}
+
+export interface PartitionFieldSummary {
+  readonly containsNull: boolean
+  readonly containsNan?: boolean
+  /** Single-value serialization in the transform's result type. */
+  readonly lowerBound?: Uint8Array
+  readonly upperBound?: Uint8Array
+}
+
+export interface SnapshotRecord {
+  readonly tableId: string
+  readonly snapshotId: bigint
+  readonly parentSnapshotId?: bigint
+  readonly sequenceNumber: bigint
+  /** The table version that this snapshot shows. */
+  readonly version: bigint
+  readonly timestampMs: number
+  readonly operation: 'append' | 'replace' | 'overwrite' | 'delete'
+  readonly schemaId: number
+  readonly manifestListPath: string
+  readonly summary: Readonly<Record<string, string>>
+  /** intent: its objects may be half written · cut: every object is durable · expired: no longer in the metadata. */
+  readonly state: 'intent' | 'cut' | 'expired'
+}
+
+/** Everything a snapshot is rendered from, read in one transaction. */
+export interface SnapshotInput {
+  readonly table: TableDetail
+  /** The last snapshot that was cut, also when it has expired from the metadata since. */
+  readonly lastSnapshot?: SnapshotRecord
+  /** An intent that a crash left behind; it is finished first, under its own id. */
+  readonly intent?: SnapshotRecord
+  /** Files with lastSnapshot.version < addedVersion ≤ (intent ?? table).version, in the order (addedVersion, path). */
+  readonly newFiles: readonly LiveFile[]
+  /** Manifests of the last snapshot, in manifest-list order. */
+  readonly manifests: readonly ManifestRecord[]
+  /** Watermarks at table.version; for a dead-letter table, those of its parent. */
+  readonly offsets: readonly SourcePartition[]
+  /** Ranges accounted for without a row, below the watermarks, merged where they touch; at most `MAX_RANGES_IN_SUMMARY`, oldest first. */
+  readonly ranges: readonly (AccountedRange & {
+    readonly topic: string
+    readonly partition: number
+    readonly incarnation: number
+  })[]
+}
+
+export interface SnapshotCut {
+  readonly tableId: string
+  readonly snapshotId: bigint
+  /** The manifests of this snapshot, in manifest-list order: carried over, new, and merged. */
+  readonly manifests: readonly ManifestRecord[]
+  /** Which files each manifest written by this snapshot lists: the named new files, and all live files of the manifests merged into it. */
+  readonly placements: readonly {
+    readonly manifestPath: string
+    readonly newFiles: readonly string[]
+    readonly mergedManifests: readonly string[]
+  }[]
+}
+
+// ---- publications -----------------------------------------------------------------------------------------------
+
+/** One table in one catalog. */
+export interface Publication {
+  readonly tableId: string
+  readonly catalog: string
+  /** The last snapshot that this catalog is known to show. */
+  readonly snapshotId?: bigint
+  readonly metadataLocation?: string
+  /** Counts metadata files written for this catalog; the number in `00001-<uuid>.metadata.json`. */
+  readonly metadataVersion: number
+  /** Earlier metadata files, oldest first, bounded by the table's `write.metadata.previous-versions-max`. */
+  readonly metadataLog: readonly { readonly metadataLocation: string; readonly timestampMs: number }[]
+  readonly state: 'pending' | 'published' | 'failing' | 'held'
+  readonly lastErrorCode?: string
+  readonly lastErrorMessage?: string
+  readonly lastPublishedAtMs?: number
+  /** The commit under way, written before the first object: a retry writes the same bytes under the same keys. */
+  readonly intent?: PublicationIntent
+}
+
+export interface PublicationIntent {
+  readonly snapshotId: bigint
+  readonly metadataLocation: string
+  readonly timestampMs: number
+}
+
+// ---- events -----------------------------------------------------------------------------------------------------
+
+export interface NewEvent {
+  /** Stable, documented, dotted: `partition.stopped`, `source.gap`, `operator.skip_to`. */
+  readonly type: string
+  readonly tableId?: string
+  readonly topic?: string
+  readonly partition?: number
+  /** What happened and what to do, for people. Never a secret. */
+  readonly message: string
+  readonly details: Readonly<Record<string, unknown>>
+  readonly note?: OperatorNote
+}
+
+export interface EventRecord extends NewEvent {
+  readonly eventId: bigint
+  readonly atMs: number
+}
+
+// ---- the store --------------------------------------------------------------------------------------------------
+
+/** An account of a slice together with the task that made it, for `audit`. */
+export interface CommittedAccount extends SliceAccount {
+  readonly taskId: string
+  readonly segments: readonly SegmentRef[]
+}
+
+export interface DeadLetterBatch extends DeadLetterCount {
+  readonly taskId: string
+  readonly incarnation: number
+  readonly committedAtMs: number
+}
+
+export interface MetadataStore {
+  /** Brings the schema up to date; safe when several processes start at once. */
+  migrate(): Promise<void>
+  close(): Promise<void>
+  /** The database's clock, Unix ms. */
+  nowMs(): Promise<number>
+
+  // Tables. `createTable` makes the table and its dead-letter table in one transaction; an existing name returns what is there.
+  createTable(
+    rows: NewTable,
+    deadLetters?: NewTable,
+  ): Promise<{ readonly kind: 'created' | 'exists'; readonly table: TableDetail }>
+  listTables(): Promise<readonly TableDetail[]>
+  loadTable(name: string): Promise<TableDetail | undefined>
+  setTableState(tableId: string, state: 'active' | 'paused', note: OperatorNote): Promise<void>
+
+  // Sources. A new incarnation is registered with a higher number once nothing of the old one is in flight.
+  listPartitions(tableId: string): Promise<readonly SourcePartition[]>
+  registerPartition(
+    input: PartitionId & { readonly incarnation: number; readonly firstOffset: bigint },
+  ): Promise<SourcePartition>
+  /** Stops an active partition with a code and a reason, and records the event. Nothing happens when it is stopped already. */
+  stopPartition(
+    id: PartitionId,
+    stop: {
+      readonly code: string
+      readonly reason: string
+      readonly details: Readonly<Record<string, unknown>>
+    },
+  ): Promise<void>
+  pausePartition(id: PartitionId, note: OperatorNote): Promise<void>
+  /** Makes a paused or stopped partition active again, its parked tasks queued again with their attempts at 0. */
+  resumePartition(id: PartitionId, note: OperatorNote): Promise<void>
+  /**
+   * A person gives up [committedOffset, offset): tasks of the partition that are not committed are cancelled, both offsets move to
+   * `offset`, the range is accounted as `skipped`, the partition becomes active. `refused` when `offset` ≤ committedOffset.
+   */
+  skipTo(
+    id: PartitionId,
+    offset: bigint,
+    note: OperatorNote,
+  ): Promise<
+    | { readonly kind: 'skipped'; readonly range: { startOffset: bigint; endOffset: bigint } }
+    | { readonly kind: 'refused'; readonly reason: string }
+  >
+  /** Queues one parked task again with its attempts at 0 and makes its partitions active. */
+  unparkTask(taskId: string, note: OperatorNote): Promise<{ readonly kind: 'unparked' | 'missing' }>
+
+  // Tasks.
+  /** All or nothing. `stale`: some slice does not begin at its partition's planned offset, or the partition or table is not active. */
+  planTask(task: NewTask): Promise<{ readonly kind: 'planned' } | { readonly kind: 'stale' }>
+  /** Ids of tasks that could be claimed now, oldest first: queued and due, or claimed with an expired lease. */
+  listRunnableTasks(limit: number): Promise<readonly string[]>
+  claimTask(
+    taskId: string,
+    claim: { readonly token: string; readonly leaseMs: number; readonly worker: string },
+  ): Promise<ClaimOutcome>
+  /** `false` when the claim was lost. */
+  extendClaim(claim: Pick<Claim, 'taskId' | 'token'>, leaseMs: number): Promise<boolean>
+  /**
+   * The one commit (DESIGN invariants 1-3): task done, files staged or live, accounts and dead letters kept, watermarks moved over
+   * every contiguous done slice, staged files of slices now below it made live in offset order, versions raised. One transaction.
+   */
+  commitTask(commit: TaskCommit): Promise<TaskCommitOutcome>
+  /** `false` when the claim was lost. */
+  failTask(failure: TaskFailure): Promise<boolean>
+  listTasks(filter: {
+    readonly tableId?: string
+    readonly states?: readonly TaskState[]
+    readonly limit: number
+  }): Promise<readonly TaskRecord[]>
+  countTasks(tableId: string): Promise<Readonly<Record<TaskState, number>>>
+
+  // Accounts and dead letters, for `status`, `audit` and `dlq`.
+  listAccounts(
+    tableId: string,
+    page: { readonly after?: string; readonly limit: number },
+  ): Promise<{ readonly accounts: readonly CommittedAccount[]; readonly next?: string }>
+  /** Ranges given up by `skipTo`. */
+  listOperatorSkips(tableId: string): Promise<
+    readonly (AccountedRange & {
+      readonly topic: string
+      readonly partition: number
+      readonly incarnation: number
+    })[]
+  >
+  listDeadLetters(tableId: string, limit: number): Promise<readonly DeadLetterBatch[]>
+  /** Rows, dead letters and ranges below the watermarks, summed. */
+  sumAccounts(tableId: string): Promise<{
+    readonly rowCount: bigint
+    readonly deadLetterCount: bigint
+    readonly byKind: Readonly<Record<AccountedRange['kind'], bigint>>
+  }>
+
+  // Snapshots. Callers hold the table's publish lease.
+  loadSnapshotInput(tableId: string): Promise<SnapshotInput>
+  insertSnapshotIntent(snapshot: SnapshotRecord): Promise<void>
+  /** The intent becomes `cut`: manifests recorded, new files get snapshot id and sequence number, the table its last sequence number. */
+  completeSnapshot(cut: SnapshotCut): Promise<void>
+  /** An intent whose keys hold other content is given up under its id; its objects are orphans. */
+  abandonSnapshot(tableId: string, snapshotId: bigint): Promise<void>
+  /** Snapshots that are cut and not expired, oldest first. */
+  listSnapshots(tableId: string): Promise<readonly SnapshotRecord[]>
+  expireSnapshots(tableId: string, snapshotIds: readonly bigint[]): Promise<void>
+  /** Live files that the given manifests of the last snapshot list, for merging manifests; order (sequenceNumber, path). */
+  listFilesOfManifests(tableId: string, manifestPaths: readonly string[]): Promise<readonly LiveFile[]>
+  /** Files at a version, in the order (addedVersion, path), page by page. */
+  listFiles(
+    tableId: string,
+    page: { readonly version: bigint; readonly after?: string; readonly limit: number },
+  ): Promise<{ readonly files: readonly LiveFile[]; readonly next?: string }>
+
+  // Publications. `confirmPublication` is a compare-and-set on the intent.
+  loadPublication(tableId: string, catalog: string): Promise<Publication>
+  listPublications(tableId: string): Promise<readonly Publication[]>
+  beginPublication(tableId: string, catalog: string, intent: PublicationIntent): Promise<void>
+  confirmPublication(
+    tableId: string,
+    catalog: string,
+    intent: PublicationIntent,
+    metadataLogMax: number,
+  ): Promise<void>
+  /** `held` needs a person; `failing` is tried again. The intent stays unless `dropIntent`. */
+  failPublication(
+    tableId: string,
+    catalog: string,
+    failure: {
+      readonly state: 'failing' | 'held'
+      readonly code: string
+      readonly message: string
+      readonly dropIntent: boolean
+    },
+  ): Promise<void>
+
+  // Leases: mutual exclusion for per-table work, with a fencing token that rises with every new holder.
+  acquireLease(
+    name: string,
+    holder: string,
+    ttlMs: number,
+  ): Promise<{ readonly fencingToken: bigint } | undefined>
+  releaseLease(name: string, holder: string): Promise<void>
+
+  // Events, bounded to the newest `MAX_EVENTS`.
+  appendEvent(event: NewEvent): Promise<void>
+  listEvents(filter: { readonly tableId?: string; readonly limit: number }): Promise<readonly EventRecord[]>
+}
