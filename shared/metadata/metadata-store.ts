@@ -368,6 +368,12 @@ export interface MetadataStore {
     | { readonly kind: 'skipped'; readonly range: { startOffset: bigint; endOffset: bigint } }
     | { readonly kind: 'refused'; readonly reason: string }
   >
+  /**
+   * Discovery or a converter found that a planned segment has changed or gone: the partition's tasks that are not committed are
+   * cancelled (their files never become rows), the planned offset goes back to the watermark and `lastPlanned` to the last segment
+   * below it, so that the next listing plans afresh. `nothing`: all that was planned is committed already.
+   */
+  replanPartition(id: PartitionId): Promise<{ readonly kind: 'replanned' | 'nothing' }>
   /** Queues one parked task again with its attempts at 0 and makes its partitions active. */
   unparkTask(taskId: string, note: OperatorNote): Promise<{ readonly kind: 'unparked' | 'missing' }>
 
