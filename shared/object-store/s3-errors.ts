@@ -1,0 +1,191 @@
+/**
+ * Answers of S3 servers and failures on the way to them, as AppErrors in the codes that every object store uses.
+ * The cause keeps only the name and message of the SDK's error: its other fields can hold signed requests.
+ */
+import { AppError, type AppErrorOptions } from '../runtime/errors.ts'
+
+export interface S3Context {
+  readonly storeUrl: string
+  readonly bucket: string
+  /** The full key or prefix in the bucket. */
+  readonly key: string
+  /** Completes "Could not …", for example `read the object`. */
+  readonly action: string
+  readonly endpoint: string | undefined
+  readonly region: string
+}
+
+/** What the store decides from; taken from the SDK's error without trusting its class. */
+export interface S3Failure {
+  readonly name: string
+  readonly message: string
+  readonly status: number | undefined
+}
+
+export function failureOf(error: unknown): S3Failure {
+  if (!(error instanceof Error)) return { name: 'unknown', message: String(error), status: undefined }
+  const metadata: unknown = '$metadata' in error ? error.$metadata : undefined
+  const status =
+    typeof metadata === 'object' && metadata !== null && 'httpStatusCode' in metadata
+      ? metadata.httpStatusCode
+      : undefined
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  const name = error.name === 'Error' || error.name === 'AggregateError' ? (code ?? error.name) : error.name
+  return { name, message: error.message, status: typeof status === 'number' ? status : undefined }
+}
+
+export function isNotFound(failure: S3Failure): boolean {
+  if (failure.name === 'NoSuchBucket') return false
+  return failure.name === 'NoSuchKey' || failure.name === 'NotFound' || failure.status === 404
+}
+
+export function isPreconditionFailed(failure: S3Failure): boolean {
+  return failure.name === 'PreconditionFailed' || failure.status === 412
+}
+
+/** Another conditional write of the same key was under way; the answer is known only after it. */
+export function isConditionalConflict(failure: S3Failure): boolean {
+  return failure.name === 'ConditionalRequestConflict' || failure.status === 409
+}
+
+export function classifyS3Error(error: unknown, context: S3Context): AppError {
+  if (error instanceof AppError) return error
+  const failure = failureOf(error)
+  const kind = kindOf(failure, context)
+  const where = context.endpoint === undefined ? `region ${context.region}` : context.endpoint
+  const answer =
+    failure.message === '' || failure.message === failure.name
+      ? failure.name
+      : `${failure.name}: ${failure.message}`
+  return new AppError({
+    code: kind.code,
+    next: kind.next,
+    message: `Could not ${context.action} s3://${context.bucket}/${context.key} (${where}): ${answer}. ${kind.advice}`,
+    details: {
+      store: context.storeUrl,
+      bucket: context.bucket,
+      key: context.key,
+      s3Error: failure.name,
+      ...(failure.status !== undefined && { httpStatus: failure.status }),
+    },
+    cause: new Error(answer),
+  })
+}
+
+interface Kind {
+  readonly code: string
+  readonly next: AppErrorOptions['next']
+  readonly advice: string
+}
+
+function kindOf(failure: S3Failure, context: S3Context): Kind {
+  const byName = kindOfName(failure.name, context)
+  if (byName !== undefined) return byName
+  const status = failure.status
+  if (status === 404) return notFound
+  if (status === 412) return changed
+  if (status === 401 || status === 403) return accessDenied
+  if (status === 501) return unsupported
+  if (
+    status !== undefined &&
+    status >= 300 &&
+    status < 500 &&
+    status !== 408 &&
+    status !== 409 &&
+    status !== 429
+  ) {
+    return {
+      code: 'store-rejected',
+      next: 'park',
+      advice: 'The server refuses this request for good; its words above say why.',
+    }
+  }
+  return {
+    code: 'store-unavailable',
+    next: 'retry',
+    advice:
+      context.endpoint === undefined
+        ? 'Tidewater tries again.'
+        : `Is a server running at ${context.endpoint}? Tidewater tries again.`,
+  }
+}
+
+const notFound: Kind = {
+  code: 'object-not-found',
+  next: 'park',
+  advice: 'The object does not exist. Was it deleted by hand or by a lifecycle rule?',
+}
+const changed: Kind = {
+  code: 'object-changed',
+  next: 'retry',
+  advice: 'The object was replaced since it was listed. Tidewater looks at it again.',
+}
+const accessDenied: Kind = {
+  code: 'access-denied',
+  next: 'park',
+  advice:
+    'Give these credentials s3:ListBucket on the bucket, s3:GetObject on sources, and s3:GetObject, s3:PutObject and s3:DeleteObject on the warehouse.',
+}
+const unsupported: Kind = {
+  code: 'store-unsupported',
+  next: 'park',
+  advice:
+    'This S3 server lacks something that Tidewater needs (conditional writes with If-None-Match, or ranges). Use a newer release of it.',
+}
+
+function kindOfName(name: string, context: S3Context): Kind | undefined {
+  switch (name) {
+    case 'NoSuchKey':
+    case 'NotFound':
+      return notFound
+    case 'NoSuchBucket':
+      return {
+        code: 'bucket-missing',
+        next: 'park',
+        advice: `Create the bucket "${context.bucket}", or correct the url in tidewater.yaml.`,
+      }
+    case 'PreconditionFailed':
+      return changed
+    case 'AccessDenied':
+    case 'AllAccessDisabled':
+    case 'AccountProblem':
+      return accessDenied
+    case 'InvalidAccessKeyId':
+    case 'SignatureDoesNotMatch':
+    case 'InvalidToken':
+    case 'ExpiredToken':
+    case 'ExpiredTokenException':
+      return {
+        code: 'credentials-rejected',
+        next: 'park',
+        advice:
+          'The server does not accept these credentials. Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the variables named in tidewater.yaml.',
+      }
+    case 'CredentialsProviderError':
+    case 'TokenProviderError':
+      return {
+        code: 'credentials-missing',
+        next: 'park',
+        advice:
+          'No credentials were found. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, run under a role, or give access_key_id and secret_access_key in tidewater.yaml from environment variables.',
+      }
+    case 'PermanentRedirect':
+    case 'AuthorizationHeaderMalformed':
+    case 'IllegalLocationConstraintException':
+      return {
+        code: 'wrong-region',
+        next: 'park',
+        advice: `The bucket is in another region than ${context.region}. Set region in tidewater.yaml, or AWS_REGION.`,
+      }
+    case 'RequestTimeTooSkewed':
+      return {
+        code: 'clock-skewed',
+        next: 'retry',
+        advice: 'The clock of this machine differs from the server by too much. Set it right.',
+      }
+    case 'NotImplemented':
+      return unsupported
+    default:
+      return undefined
+  }
+}
