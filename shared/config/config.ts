@@ -1,0 +1,158 @@
+/**
+ * The configuration as the services use it: checked, defaults filled in, sizes in bytes, durations in milliseconds, URLs absolute.
+ * `load-config.ts` makes it from the text of tidewater.yaml; `file-schema.ts` says what users may write.
+ */
+import type { Transform } from '../iceberg/partition-spec.ts'
+import type { NestedField } from '../iceberg/schema.ts'
+import type { OpenStoreOptions } from '../object-store/open-object-store.ts'
+import type { Secret } from './secret.ts'
+
+export interface Config {
+  /** Absolute; what relative paths in the file are relative to. */
+  readonly baseFolder: string
+  readonly warehouse: StoreConfig
+  readonly metadata: MetadataConfig
+  readonly sources: readonly SourceConfig[]
+  readonly catalogs: readonly CatalogConfig[]
+  readonly tables: readonly TableConfig[]
+  readonly limits: LimitsConfig
+}
+
+export interface StoreConfig {
+  /** Absolute, without a trailing slash: `s3://bucket/prefix` or `file:///folder`. */
+  readonly url: string
+  readonly endpoint?: string
+  readonly region?: string
+  readonly pathStyle?: boolean
+  /** Without it the usual AWS chain. */
+  readonly credentials?: {
+    readonly accessKeyId: Secret
+    readonly secretAccessKey: Secret
+    readonly sessionToken?: Secret
+  }
+}
+
+export interface MetadataConfig {
+  readonly kind: 'sqlite'
+  /** Absolute path of the database file. */
+  readonly path: string
+}
+
+export interface SourceConfig extends StoreConfig {
+  readonly name: string
+  readonly type: 'kfs'
+  readonly segmentSettleMs: number
+}
+
+export interface CatalogConfig {
+  readonly name: string
+  readonly type: 'embedded'
+}
+
+export interface TableConfig {
+  /** With its namespace, joined by dots: `analytics.orders`. */
+  readonly name: string
+  /** Name of a source. */
+  readonly source: string
+  readonly sourceTopic: string
+  readonly sourceFormat: 'json' | 'raw'
+  /**
+   * The user's columns, without the metadata columns. Field ids are those that the user gave, and 0 where a fresh one is to be
+   * given (`shared/iceberg/assign-ids.ts`). For `raw`: `key` and `value`, each binary or string.
+   */
+  readonly fields: readonly NestedField[]
+  /** By dotted path; a list's element is `<list>.element`, a map's parts are `<map>.key` and `<map>.value`. */
+  readonly fieldOptions: ReadonlyMap<string, FieldOptions>
+  readonly partitionBy: readonly PartitionTermConfig[]
+  /** Names of catalogs, at least one. */
+  readonly catalogs: readonly string[]
+  readonly commitIntervalMs: number
+  readonly dlqMode: 'dlq' | 'skip' | 'stop'
+  /** From 0 to 1; 1 never stops the table. */
+  readonly dlqMaxRatio: number
+  readonly unknownFields: 'ignore' | 'dlq'
+  readonly metadataColumns: MetadataColumnsMode
+  readonly compression: 'zstd' | 'snappy' | 'gzip' | 'lz4' | 'none'
+  readonly targetFileSizeBytes: number
+  readonly taskTargetBytes: number
+  readonly onSourceGap: 'continue' | 'stop'
+  readonly onNewIncarnation: 'stop' | 'continue'
+  readonly startFrom: StartFromConfig
+  readonly snapshotRetention: SnapshotRetentionConfig
+  /** Iceberg table properties that the user adds. */
+  readonly properties: Readonly<Record<string, string>>
+}
+
+export type MetadataColumnsMode = 'struct' | 'flat' | 'none'
+
+export type EpochUnit = 's' | 'ms' | 'us' | 'ns'
+export type BinaryEncoding = 'base64' | 'hex'
+
+/** How JSON values of one column are read, beyond its type. */
+export interface FieldOptions {
+  /** Unit of numbers in a timestamp or timestamptz column; without it numbers are refused. */
+  readonly epochUnit?: EpochUnit
+  /** How text becomes bytes in a binary or fixed column; base64 without it. */
+  readonly binaryEncoding?: BinaryEncoding
+}
+
+export interface PartitionTermConfig {
+  readonly transform: Transform
+  /** Dotted path of the column. */
+  readonly column: string
+}
+
+export type StartFromConfig =
+  | { readonly kind: 'earliest' }
+  | { readonly kind: 'latest' }
+  | { readonly kind: 'timestamp'; readonly timestampMs: number }
+  /** By partition; partitions that are not named begin at their earliest offset. */
+  | { readonly kind: 'offsets'; readonly offsets: ReadonlyMap<number, bigint> }
+
+/** A snapshot expires when it is older than `maxAgeMs` or beyond the newest `maxCount`, but never among the newest `minCount`. */
+export interface SnapshotRetentionConfig {
+  readonly maxAgeMs: number
+  readonly minCount: number
+  readonly maxCount: number
+}
+
+export interface LimitsConfig {
+  /** Worker threads that convert; without it one per CPU core. */
+  readonly workers?: number
+  /** Parquet writers that one task keeps open at once, one per partition value. */
+  readonly maxOpenPartitions: number
+  /** Failed attempts after which a task is parked. */
+  readonly maxTaskAttempts: number
+  readonly maxTasksInFlight: number
+  readonly claimLeaseMs: number
+  readonly pollIntervalMs: number
+  readonly pollIntervalMaxMs: number
+}
+
+/** What `openObjectStore` needs to open this store, apart from the URL and the runtime. */
+export function storeOptionsOf(store: StoreConfig): Omit<OpenStoreOptions, 'runtime'> {
+  const { credentials } = store
+  return {
+    ...(store.endpoint !== undefined && { endpoint: store.endpoint }),
+    ...(store.region !== undefined && { region: store.region }),
+    ...(store.pathStyle !== undefined && { pathStyle: store.pathStyle }),
+    ...(credentials !== undefined && {
+      credentials: {
+        accessKeyId: credentials.accessKeyId.reveal(),
+        secretAccessKey: credentials.secretAccessKey.reveal(),
+        ...(credentials.sessionToken !== undefined && { sessionToken: credentials.sessionToken.reveal() }),
+      },
+    }),
+  }
+}
+
+/** Namespace and name of a table: `analytics.eu.orders` is `orders` in `['analytics', 'eu']`. */
+export function tableIdentifierOf(tableName: string): { namespace: readonly string[]; name: string } {
+  const parts = tableName.split('.')
+  return { namespace: parts.slice(0, -1), name: parts.at(-1) ?? '' }
+}
+
+/** Where a new table of this name is kept: `<warehouse>/analytics/orders`. */
+export function tableLocationOf(warehouseUrl: string, tableName: string): string {
+  return `${warehouseUrl}/${tableName.split('.').join('/')}`
+}
