@@ -1,0 +1,95 @@
+/**
+ * Installs the real servers that tests run against; every installer may be called again at no cost and returns the program's path.
+ * `node test/servers/install.ts [minio] [etcd] [broker]` installs the named ones (all by default) and prints where they are.
+ *
+ * MinIO and the KafScale broker are built by Go (1.24 or later) from the module proxy, etcd is Debian's package, unpacked rather than
+ * installed, so that no root is needed and no service is started.
+ */
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { cached, runStep } from './cache.ts'
+
+/** The last release tag's commit of the community edition; conditional writes are in it. */
+export const MINIO_VERSION = 'v0.0.0-20260212201848-7aac2a2c5b7c'
+export const KAFSCALE_VERSION = 'v1.5.0'
+const ETCD_PACKAGE = 'etcd-server'
+
+export async function installMinio(): Promise<string> {
+  const folder = await cached(`minio-${MINIO_VERSION}`, target => {
+    requireGo('MinIO')
+    const module = `github.com/minio/minio@${MINIO_VERSION}`
+    runStep('Building MinIO', ['go', 'install', '-ldflags=-s -w', module], { env: { GOBIN: target } })
+  })
+  return join(folder, 'minio')
+}
+
+/** The module beside this file pins the broker and its dependencies by checksum. */
+export async function installKafscaleBroker(): Promise<string> {
+  const folder = await cached(`kafscale-broker-${KAFSCALE_VERSION}`, target => {
+    requireGo('the KafScale broker')
+    runStep(
+      'Building the KafScale broker',
+      [
+        'go',
+        'build',
+        '-mod=readonly',
+        '-o',
+        join(target, 'broker'),
+        'github.com/KafScale/platform/cmd/broker',
+      ],
+      { cwd: join(import.meta.dirname, 'kafscale-broker') },
+    )
+  })
+  return join(folder, 'broker')
+}
+
+/** etcd on PATH is used as it is. */
+export async function installEtcd(): Promise<string> {
+  if (isOnPath('etcd')) return 'etcd'
+  const folder = await cached('etcd', target => {
+    const download = () => runStep('Downloading etcd', ['apt-get', 'download', ETCD_PACKAGE], { cwd: target })
+    if (!isOnPath('apt-get'))
+      throw new Error('etcd is needed and not on PATH; install it (here only Debian packages are known).')
+    try {
+      download()
+    } catch {
+      // A new machine has no package lists yet.
+      runStep('Fetching the package lists', ['apt-get', 'update'])
+      download()
+    }
+    const archive = readdirSync(target).find(name => name.endsWith('.deb'))
+    if (archive === undefined) throw new Error(`apt-get download ${ETCD_PACKAGE} left no .deb in ${target}.`)
+    runStep('Unpacking etcd', ['dpkg', '-x', archive, '.'], { cwd: target })
+    copyFileSync(join(target, 'usr/bin/etcd'), join(target, 'etcd'))
+  })
+  return join(folder, 'etcd')
+}
+
+export function isOnPath(program: string): boolean {
+  return spawnSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' }).status === 0
+}
+
+export function requireGo(what: string): void {
+  if (!isOnPath('go'))
+    throw new Error(`Go 1.24 or later is needed to build ${what}, and there is no \`go\` on PATH.`)
+}
+
+const INSTALLERS: Readonly<Record<string, () => Promise<string>>> = {
+  minio: installMinio,
+  etcd: installEtcd,
+  broker: installKafscaleBroker,
+}
+
+if (import.meta.main) {
+  const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(INSTALLERS)
+  for (const name of names) {
+    const install = INSTALLERS[name]
+    if (install === undefined) {
+      console.error(`install.ts: unknown server ${name}; known: ${Object.keys(INSTALLERS).join(', ')}`)
+      process.exit(2)
+    }
+    const started = performance.now()
+    console.log(`${name}: ${await install()} (${((performance.now() - started) / 1000).toFixed(1)} s)`)
+  }
+}
