@@ -1,0 +1,338 @@
+/**
+ * Smallest and largest value of a leaf, over the batches of a file: one loop per layout, straight over the buffers.
+ *
+ * What is ugly here is so for speed; `test/property/parquet/column-metrics.test.ts` holds every loop against a plain twin that compares
+ * JavaScript values. Measured on lineitem rows: see `bench/parquet.ts`, key `metrics_share`.
+ * - 64-bit and wider integers are compared by 32-bit words, high word signed: a bigint per value would cost ten times as much.
+ * - Bytes are compared in place, at most the first 65; slots are remembered by number and copied once per batch. 16 code points take
+ *   64 bytes at most, so one byte more tells whether a bound was cut.
+ * - `as number` after an index: the loops stay within lengths that `arrow-data.ts` has checked, and `?? 0` would cost a test per value.
+ */
+import type { FixedWidthColumn, VariableColumn } from '../columns/column.ts'
+import type { PrimitiveType } from '../iceberg/schema.ts'
+import { serializeSingleValue } from '../iceberg/single-value.ts'
+import { unreachable } from '../runtime/errors.ts'
+import { fixedWidthOf } from './arrow-data.ts'
+
+type LeafColumn = FixedWidthColumn | VariableColumn
+
+export interface BoundsResult {
+  /** Serialized single values; strings and binaries cut after 65 bytes, not yet truncated. Undefined when only nulls and NaNs came. */
+  readonly lower: Uint8Array | undefined
+  readonly upper: Uint8Array | undefined
+  readonly nans: number
+}
+
+export interface Bounds {
+  /** `validity` undefined: no slot is null. */
+  add(column: LeafColumn, validity: Uint8Array | undefined): void
+  result(): BoundsResult
+}
+
+/** Bytes of a string or binary that can matter to a bound truncated to 16 code points. */
+const MAX_COMPARED_BYTES = 65
+
+export function createBounds(type: PrimitiveType): Bounds {
+  switch (type.kind) {
+    case 'boolean':
+      return booleanBounds(type)
+    case 'int':
+    case 'date':
+      return int32Bounds(type)
+    case 'float':
+    case 'double':
+      return floatBounds(type)
+    case 'long':
+    case 'time':
+    case 'timestamp':
+    case 'timestamptz':
+      return wordBounds(type, 2, 2)
+    case 'decimal':
+      // Up to 18 digits the upper 64 bits are only the sign.
+      return wordBounds(type, 4, type.precision <= 18 ? 2 : 4)
+    case 'uuid':
+    case 'fixed':
+      return byteBounds(fixedWidthOf(type))
+    case 'string':
+    case 'binary':
+      return byteBounds(undefined)
+    default:
+      return unreachable(type)
+  }
+}
+
+function booleanBounds(type: PrimitiveType): Bounds {
+  let sawFalse = false
+  let sawTrue = false
+  return {
+    add(column, validity) {
+      const data = fixedData(column)
+      const slots = column.length
+      for (let at = 0; at < slots; at += 8) {
+        const used = slots - at >= 8 ? 255 : (1 << (slots - at)) - 1
+        const valid = (validity === undefined ? 255 : (validity[at >> 3] ?? 0)) & used
+        const bits = data[at >> 3] ?? 0
+        if ((bits & valid) !== 0) sawTrue = true
+        if ((~bits & valid) !== 0) sawFalse = true
+      }
+    },
+    result() {
+      if (!sawFalse && !sawTrue) return { lower: undefined, upper: undefined, nans: 0 }
+      return {
+        lower: serializeSingleValue(type, !sawFalse),
+        upper: serializeSingleValue(type, sawTrue),
+        nans: 0,
+      }
+    },
+  }
+}
+
+function int32Bounds(type: PrimitiveType): Bounds {
+  let least = 0x7fffffff
+  let most = -0x80000000
+  let seen = false
+  return {
+    add(column, validity) {
+      const values = words(fixedData(column), column.length)
+      const slots = column.length
+      let low = least
+      let high = most
+      let any = seen
+      for (let i = 0; i < slots; i++) {
+        if (validity !== undefined && ((validity[i >> 3] as number) & (1 << (i & 7))) === 0) continue
+        const value = values[i] as number
+        if (value < low) low = value
+        if (value > high) high = value
+        any = true
+      }
+      least = low
+      most = high
+      seen = any
+    },
+    result() {
+      if (!seen) return { lower: undefined, upper: undefined, nans: 0 }
+      return { lower: serializeSingleValue(type, least), upper: serializeSingleValue(type, most), nans: 0 }
+    },
+  }
+}
+
+function floatBounds(type: PrimitiveType): Bounds {
+  let least = Number.POSITIVE_INFINITY
+  let most = Number.NEGATIVE_INFINITY
+  let seen = false
+  let nans = 0
+  return {
+    add(column, validity) {
+      const data = aligned(fixedData(column), 8)
+      const values =
+        type.kind === 'float'
+          ? new Float32Array(data.buffer, data.byteOffset, column.length)
+          : new Float64Array(data.buffer, data.byteOffset, column.length)
+      const slots = column.length
+      let low = least
+      let high = most
+      let any = seen
+      let notNumbers = 0
+      for (let i = 0; i < slots; i++) {
+        if (validity !== undefined && ((validity[i >> 3] as number) & (1 << (i & 7))) === 0) continue
+        const value = values[i] as number
+        if (value < low) low = value
+        if (value > high) high = value
+        if (Number.isNaN(value)) notNumbers++
+        else any = true
+      }
+      least = low
+      most = high
+      seen = any
+      nans += notNumbers
+    },
+    result() {
+      if (!seen) return { lower: undefined, upper: undefined, nans }
+      // Zeros compare equal, so the sign that was seen first is chance: the lower bound takes -0.0, the upper +0.0.
+      const lower = serializeSingleValue(type, least === 0 ? -0 : least)
+      const upper = serializeSingleValue(type, most === 0 ? 0 : most)
+      return { lower, upper, nans }
+    },
+  }
+}
+
+/** Integers of `stride` little-endian words per slot, of which the lower `significant` (2 or 4) say it all. */
+function wordBounds(type: PrimitiveType, stride: number, significant: 2 | 4): Bounds {
+  let least: bigint | undefined
+  let most: bigint | undefined
+  return {
+    add(column, validity) {
+      const values = words(fixedData(column), column.length * stride)
+      const extremes =
+        significant === 2
+          ? extremeSlots64(values, column.length, stride, validity)
+          : extremeSlots128(values, column.length, validity)
+      if (extremes === undefined) return
+      const low = wordsToBigint(values, extremes.least * stride, significant)
+      const high = wordsToBigint(values, extremes.most * stride, significant)
+      if (least === undefined || low < least) least = low
+      if (most === undefined || high > most) most = high
+    },
+    result() {
+      if (least === undefined || most === undefined) return { lower: undefined, upper: undefined, nans: 0 }
+      return { lower: serializeSingleValue(type, least), upper: serializeSingleValue(type, most), nans: 0 }
+    },
+  }
+}
+
+interface ExtremeSlots {
+  readonly least: number
+  readonly most: number
+}
+
+function extremeSlots64(
+  values: Int32Array,
+  slots: number,
+  stride: number,
+  validity: Uint8Array | undefined,
+): ExtremeSlots | undefined {
+  let least = -1
+  let most = -1
+  let leastHigh = 0x7fffffff
+  let leastLow = 0xffffffff
+  let mostHigh = -0x80000000
+  let mostLow = 0
+  for (let i = 0, at = 0; i < slots; i++, at += stride) {
+    if (validity !== undefined && ((validity[i >> 3] as number) & (1 << (i & 7))) === 0) continue
+    const high = values[at + 1] as number
+    if (high <= leastHigh) {
+      const low = (values[at] as number) >>> 0
+      if (high < leastHigh || low <= leastLow) {
+        least = i
+        leastHigh = high
+        leastLow = low
+      }
+    }
+    if (high >= mostHigh) {
+      const low = (values[at] as number) >>> 0
+      if (high > mostHigh || low >= mostLow) {
+        most = i
+        mostHigh = high
+        mostLow = low
+      }
+    }
+  }
+  return least < 0 ? undefined : { least, most }
+}
+
+function extremeSlots128(
+  values: Int32Array,
+  slots: number,
+  validity: Uint8Array | undefined,
+): ExtremeSlots | undefined {
+  let least = -1
+  let most = -1
+  for (let i = 0; i < slots; i++) {
+    if (validity !== undefined && ((validity[i >> 3] as number) & (1 << (i & 7))) === 0) continue
+    if (least < 0 || compareWords128(values, i, least) < 0) least = i
+    if (most < 0 || compareWords128(values, i, most) > 0) most = i
+  }
+  return least < 0 ? undefined : { least, most }
+}
+
+function compareWords128(values: Int32Array, slotA: number, slotB: number): number {
+  const a = slotA * 4
+  const b = slotB * 4
+  const high = (values[a + 3] as number) - (values[b + 3] as number)
+  if (high !== 0) return high
+  for (let word = 2; word >= 0; word--) {
+    const difference = ((values[a + word] as number) >>> 0) - ((values[b + word] as number) >>> 0)
+    if (difference !== 0) return difference
+  }
+  return 0
+}
+
+function wordsToBigint(values: Int32Array, at: number, count: number): bigint {
+  let value = BigInt(values[at + count - 1] ?? 0)
+  for (let word = count - 2; word >= 0; word--)
+    value = (value << 32n) | BigInt((values[at + word] ?? 0) >>> 0)
+  return value
+}
+
+/** Byte strings in unsigned lexicographic order: of `width` bytes each, or of variable length and then cut. */
+function byteBounds(width: number | undefined): Bounds {
+  let least: Uint8Array | undefined
+  let most: Uint8Array | undefined
+  return {
+    add(column, validity) {
+      const found =
+        column.layout === 'variable'
+          ? extremeRanges(column.values, column.offsets, 1, column.length, validity)
+          : extremeRanges(column.data, undefined, width ?? 0, column.length, validity)
+      if (found === undefined) return
+      if (least === undefined || compareBytes(found.least, least) < 0) least = found.least.slice()
+      if (most === undefined || compareBytes(found.most, most) > 0) most = found.most.slice()
+    },
+    result: () => ({ lower: least, upper: most, nans: 0 }),
+  }
+}
+
+function extremeRanges(
+  values: Uint8Array,
+  offsets: Int32Array | undefined,
+  width: number,
+  slots: number,
+  validity: Uint8Array | undefined,
+): { readonly least: Uint8Array; readonly most: Uint8Array } | undefined {
+  // Fixed-width values are compared whole: nothing of them is cut.
+  const cap = offsets === undefined ? width : MAX_COMPARED_BYTES
+  let leastStart = -1
+  let leastLength = 0
+  let mostStart = 0
+  let mostLength = 0
+  for (let i = 0; i < slots; i++) {
+    if (validity !== undefined && ((validity[i >> 3] as number) & (1 << (i & 7))) === 0) continue
+    const start = offsets === undefined ? i * width : (offsets[i] as number)
+    const whole = offsets === undefined ? width : (offsets[i + 1] as number) - start
+    const length = Math.min(whole, cap)
+    if (leastStart < 0) {
+      leastStart = mostStart = start
+      leastLength = mostLength = length
+      continue
+    }
+    if (compareRanges(values, start, length, leastStart, leastLength) < 0) {
+      leastStart = start
+      leastLength = length
+    } else if (compareRanges(values, start, length, mostStart, mostLength) > 0) {
+      mostStart = start
+      mostLength = length
+    }
+  }
+  if (leastStart < 0) return undefined
+  return {
+    least: values.subarray(leastStart, leastStart + leastLength),
+    most: values.subarray(mostStart, mostStart + mostLength),
+  }
+}
+
+function compareRanges(values: Uint8Array, a: number, aLength: number, b: number, bLength: number): number {
+  const shared = Math.min(aLength, bLength)
+  for (let i = 0; i < shared; i++) {
+    const difference = (values[a + i] as number) - (values[b + i] as number)
+    if (difference !== 0) return difference
+  }
+  return aLength - bLength
+}
+
+function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  return Buffer.compare(a, b)
+}
+
+function fixedData(column: LeafColumn): Uint8Array {
+  return column.layout === 'fixed' ? column.data : column.values
+}
+
+function words(data: Uint8Array, count: number): Int32Array {
+  const bytes = aligned(data, 4)
+  return new Int32Array(bytes.buffer, bytes.byteOffset, count)
+}
+
+/** Arena buffers are aligned; others are copied to where a typed array can begin. */
+function aligned(data: Uint8Array, alignment: number): Uint8Array {
+  return data.byteOffset % alignment === 0 ? data : data.slice()
+}

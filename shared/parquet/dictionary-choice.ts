@@ -1,0 +1,126 @@
+/**
+ * Decides per column whether a dictionary pays, from a small sample: building one for nearly distinct values costs about 8 % of the
+ * encode and makes the file larger before the encoder gives up on it.
+ *
+ * The number of distinct values is estimated from how often the sample repeats itself (as in the birthday problem), because a sample of
+ * a few thousand from ten thousand values looks nearly distinct although a dictionary would serve.
+ * parquet-wasm can address only top-level columns; all nested leaves share one setting, decided by where more of their bytes are.
+ */
+import type { Column, ColumnBatch, FixedWidthColumn, VariableColumn } from '../columns/column.ts'
+import { fixedWidthOf } from './arrow-data.ts'
+
+/** Values looked at per column and file. */
+const MAX_SAMPLES = 4096
+/** A dictionary that would grow past this is left out; parquet-rs gives up at 1 MiB. */
+const MAX_DICTIONARY_BYTES = 512 * 1024
+/** Bytes of a value that tell it from others in the sample. */
+const MAX_HASHED_BYTES = 64
+
+interface LeafSample {
+  readonly hashes: Set<number>
+  readonly nested: boolean
+  readonly name: string
+  samples: number
+  sampledBytes: number
+  /** Slots seen in all batches, for weighing leaves against each other. */
+  slots: number
+}
+
+export interface DictionaryChoice {
+  /** By name of the top-level column. */
+  readonly topLevel: ReadonlyMap<string, boolean>
+  readonly nested: boolean
+}
+
+export interface DictionarySampler {
+  add(batch: ColumnBatch): void
+  choose(): DictionaryChoice
+}
+
+export function createDictionarySampler(): DictionarySampler {
+  const leaves = new Map<number, LeafSample>()
+
+  const visit = (column: Column, nested: boolean): void => {
+    switch (column.layout) {
+      case 'struct':
+        for (const child of column.children) visit(child, true)
+        return
+      case 'list':
+        visit(column.element, true)
+        return
+      case 'map':
+        visit(column.key, true)
+        visit(column.value, true)
+        return
+      default: {
+        let leaf = leaves.get(column.fieldId)
+        if (leaf === undefined) {
+          leaf = { hashes: new Set(), nested, name: column.name, samples: 0, sampledBytes: 0, slots: 0 }
+          leaves.set(column.fieldId, leaf)
+        }
+        sample(leaf, column)
+      }
+    }
+  }
+
+  return {
+    add(batch) {
+      for (const column of batch.columns) visit(column, false)
+    },
+    choose() {
+      const all = [...leaves.values()]
+      const nested = all.filter(leaf => leaf.nested)
+      const weigh = (wanted: boolean) =>
+        nested
+          .filter(leaf => dictionaryPays(leaf) === wanted)
+          .reduce((sum, leaf) => sum + estimatedBytes(leaf), 0)
+      return {
+        topLevel: new Map(all.filter(leaf => !leaf.nested).map(leaf => [leaf.name, dictionaryPays(leaf)])),
+        nested: weigh(true) >= weigh(false),
+      }
+    },
+  }
+}
+
+/** Takes slots at even distances, so that sorted and clustered columns show their variety. */
+function sample(leaf: LeafSample, column: FixedWidthColumn | VariableColumn): void {
+  const slots = column.length
+  leaf.slots += slots
+  const wanted = Math.min(MAX_SAMPLES - leaf.samples, slots)
+  for (let i = 0; i < wanted; i++) {
+    const slot = Math.floor((i * slots) / wanted)
+    const [start, end] = slotRange(column, slot)
+    const values = column.layout === 'variable' ? column.values : column.data
+    leaf.hashes.add(hash(values, start, Math.min(end, start + MAX_HASHED_BYTES)) ^ (end - start))
+    leaf.sampledBytes += end - start
+    leaf.samples++
+  }
+}
+
+function slotRange(column: FixedWidthColumn | VariableColumn, slot: number): readonly [number, number] {
+  if (column.layout === 'variable') return [column.offsets[slot] ?? 0, column.offsets[slot + 1] ?? 0]
+  // Booleans are never dictionary-encoded; an empty range keeps them out of the weighing.
+  if (column.type.kind === 'boolean') return [0, 0]
+  const width = fixedWidthOf(column.type)
+  return [slot * width, (slot + 1) * width]
+}
+
+function dictionaryPays(leaf: LeafSample): boolean {
+  if (leaf.samples === 0) return true
+  const distinct = leaf.hashes.size
+  const repeats = leaf.samples - distinct
+  const estimated =
+    repeats === 0 ? Number.POSITIVE_INFINITY : Math.max(distinct, leaf.samples ** 2 / (2 * repeats))
+  return estimated * 2 <= leaf.slots && estimated * (leaf.sampledBytes / leaf.samples) <= MAX_DICTIONARY_BYTES
+}
+
+function estimatedBytes(leaf: LeafSample): number {
+  return leaf.samples === 0 ? 0 : (leaf.sampledBytes / leaf.samples) * leaf.slots
+}
+
+/** FNV-1a: a few collisions among some thousand samples do not move the estimate. */
+function hash(bytes: Uint8Array, start: number, end: number): number {
+  let value = 0x811c9dc5
+  for (let at = start; at < end; at++) value = Math.imul(value ^ (bytes[at] ?? 0), 0x01000193)
+  return value | 0
+}
