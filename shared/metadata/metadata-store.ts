@@ -285,7 +285,8 @@ export interface Publication {
 }
 
 export interface PublicationIntent {
-  readonly snapshotId: bigint
+  /** Absent where a table is published before it has a snapshot. */
+  readonly snapshotId?: bigint
   readonly metadataLocation: string
   readonly timestampMs: number
 }
