@@ -163,7 +163,7 @@ export interface TaskFailure {
    * retry: queued again, not before `delayMs` from now · park: the task waits for a person, and its partitions stop ·
    * split: the task is replaced by one task per slice (only for tasks of several slices), ids given by `newTaskIds`.
    */
-  readonly then:
+  readonly next:
     | { readonly kind: 'retry'; readonly delayMs: number }
     | { readonly kind: 'park' }
     | { readonly kind: 'split'; readonly newTaskIds: readonly string[] }
