@@ -13,6 +13,12 @@ export interface Snapshot {
   readonly schemaId: number
 }
 
+/** A branch or tag besides `main`, made by an engine; Tidewater makes none itself. */
+export interface SnapshotRef {
+  readonly snapshotId: bigint
+  readonly type: 'branch' | 'tag'
+}
+
 export interface TableMetadata {
   readonly tableUuid: string
   readonly location: string
@@ -26,8 +32,12 @@ export interface TableMetadata {
   /** 999 when no partition field was ever given out. */
   readonly lastPartitionId: number
   readonly properties: Readonly<Record<string, string>>
-  /** Oldest first; the last one is current. */
+  /** Oldest first; in metadata that Tidewater renders, the last one is current. */
   readonly snapshots: readonly Snapshot[]
+  /** Where another writer rolled back, this is not the last of `snapshots`. Absent: the last one, or none while there are none. */
+  readonly currentSnapshotId?: bigint
+  /** By name, without `main`. */
+  readonly refs?: Readonly<Record<string, SnapshotRef>>
   readonly snapshotLog: readonly { readonly snapshotId: bigint; readonly timestampMs: number }[]
   readonly metadataLog: readonly { readonly metadataLocation: string; readonly timestampMs: number }[]
 }
