@@ -2,6 +2,7 @@
  * The configuration as the services use it: checked, defaults filled in, sizes in bytes, durations in milliseconds, URLs absolute.
  * `load-config.ts` makes it from the text of tidewater.yaml; `file-schema.ts` says what users may write.
  */
+import type { FieldOptions, UnknownFields } from '../decode/field-options.ts'
 import type { Transform } from '../iceberg/partition-spec.ts'
 import type { NestedField } from '../iceberg/schema.ts'
 import type { OpenStoreOptions } from '../object-store/open-object-store.ts'
@@ -70,7 +71,7 @@ export interface TableConfig {
   readonly dlqMode: 'dlq' | 'skip' | 'stop'
   /** From 0 to 1; 1 never stops the table. */
   readonly dlqMaxRatio: number
-  readonly unknownFields: 'ignore' | 'dlq'
+  readonly unknownFields: UnknownFields
   readonly metadataColumns: MetadataColumnsMode
   readonly compression: 'zstd' | 'snappy' | 'gzip' | 'lz4' | 'none'
   readonly targetFileSizeBytes: number
@@ -84,17 +85,6 @@ export interface TableConfig {
 }
 
 export type MetadataColumnsMode = 'struct' | 'flat' | 'none'
-
-export type EpochUnit = 's' | 'ms' | 'us' | 'ns'
-export type BinaryEncoding = 'base64' | 'hex'
-
-/** How JSON values of one column are read, beyond its type. */
-export interface FieldOptions {
-  /** Unit of numbers in a timestamp or timestamptz column; without it numbers are refused. */
-  readonly epochUnit?: EpochUnit
-  /** How text becomes bytes in a binary or fixed column; base64 without it. */
-  readonly binaryEncoding?: BinaryEncoding
-}
 
 export interface PartitionTermConfig {
   readonly transform: Transform

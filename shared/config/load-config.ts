@@ -1,0 +1,234 @@
+/**
+ * From the text of tidewater.yaml to a `Config`, or to all of its mistakes at once, each with its line.
+ * Order: YAML, substitution, shapes and single values (`file-schema.ts`), then what needs several places (`check-*.ts`).
+ */
+import { dirname, resolve } from 'node:path'
+import { parseStoreUrl } from '../object-store/open-object-store.ts'
+import { type CheckedTable, checkTable, checkTableNames, type PartialTable } from './check-tables.ts'
+import type { Config, SourceConfig, StoreConfig, TableConfig } from './config.ts'
+import { type ConfigError, type ConfigIssue, type ConfigPath, pathText } from './config-error.ts'
+import { describeIssues, isMapping, valueAt } from './describe-issues.ts'
+import { type FileShape, fieldSchema, fileSchema, type TableShape, tableSchema } from './file-schema.ts'
+import { Secret } from './secret.ts'
+import { readYamlText } from './yaml-text.ts'
+
+export type LoadOutcome =
+  | { readonly kind: 'ok'; readonly config: Config }
+  | { readonly kind: 'errors'; readonly errors: readonly ConfigError[] }
+
+export interface LoadOptions {
+  /** Of the file; relative paths in it start from its folder. */
+  readonly path: string
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
+/** Never throws for any text. */
+export function loadConfig(text: string, options: LoadOptions): LoadOutcome {
+  const yaml = readYamlText(text, options.env)
+  if (yaml.syntaxErrors.length > 0) return { kind: 'errors', errors: yaml.syntaxErrors }
+  const parsed = fileSchema.safeParse(yaml.data)
+  const issues = parsed.success ? [] : describeIssues(parsed.error.issues, yaml)
+  if (!isMapping(yaml.data)) {
+    issues.splice(0, issues.length, {
+      path: [],
+      message: 'expected keys such as warehouse, sources and tables, found none',
+    })
+  }
+  const tables = checkAll(yaml.data, issues)
+  if (parsed.success && issues.length === 0 && yaml.substitutionErrors.length === 0) {
+    return { kind: 'ok', config: buildConfig(parsed.data, tables, dirname(resolve(options.path))) }
+  }
+  // A value that could not be substituted is wrong for that reason only.
+  const unsubstituted = new Set(yaml.substitutionErrors.map(error => error.path))
+  const located = issues.filter(issue => !unsubstituted.has(pathText(issue.path))).map(yaml.locate)
+  const errors = [...yaml.substitutionErrors, ...located]
+  return { kind: 'errors', errors: errors.sort((a, b) => a.line - b.line || a.column - b.column) }
+}
+
+function checkAll(data: unknown, issues: ConfigIssue[]): readonly CheckedTable[] {
+  const catalogs = valueAt(data, ['catalogs'])
+  const known = {
+    sources: namesIn(valueAt(data, ['sources'])),
+    catalogs: catalogs === undefined ? [DEFAULT_CATALOG] : namesIn(catalogs),
+  }
+  checkUnique('source', known.sources, ['sources'], issues)
+  checkUnique('catalog', known.catalogs, ['catalogs'], issues)
+  checkCredentials(data, issues)
+  checkPolling(data, issues)
+  const rawTables = valueAt(data, ['tables'])
+  const tables = (Array.isArray(rawTables) ? rawTables : []).map(readPartialTable)
+  checkTableNames(
+    tables.map(table => table.name),
+    issues,
+  )
+  return tables.map((table, i) => checkTable(table, known, ['tables', i], issues))
+}
+
+const DEFAULT_CATALOG = 'local'
+
+function namesIn(list: unknown): string[] | undefined {
+  if (!Array.isArray(list)) return undefined
+  return list.map(entry => (isMapping(entry) && typeof entry.name === 'string' ? entry.name : ''))
+}
+
+function checkUnique(
+  what: string,
+  names: readonly string[] | undefined,
+  path: ConfigPath,
+  issues: ConfigIssue[],
+): void {
+  for (const [i, name] of (names ?? []).entries()) {
+    if (name === '' || names?.indexOf(name) === i) continue
+    issues.push({
+      path: [...path, i, 'name'],
+      message: `${what} \`${name}\` is declared twice`,
+      suggestion: 'Rename one of the two.',
+    })
+  }
+}
+
+function checkCredentials(data: unknown, issues: ConfigIssue[]): void {
+  const sources = valueAt(data, ['sources'])
+  const stores: ConfigPath[] = (Array.isArray(sources) ? sources : []).map((_, i) => ['sources', i])
+  for (const path of [['warehouse'], ...stores]) {
+    const given = ['access_key_id', 'secret_access_key', 'session_token'].filter(
+      key => valueAt(data, [...path, key]) !== undefined,
+    )
+    const isWhole = given.includes('access_key_id') && given.includes('secret_access_key')
+    if (given.length === 0 || isWhole) continue
+    issues.push({
+      path: [...path, given[0] ?? ''],
+      atKey: true,
+      message: 'access_key_id and secret_access_key go together',
+      suggestion: 'Give both, or neither: then the usual AWS chain is used.',
+    })
+  }
+}
+
+function checkPolling(data: unknown, issues: ConfigIssue[]): void {
+  const limits = fileSchema.shape.limits.safeParse(valueAt(data, ['limits']))
+  if (!limits.success || limits.data.poll_interval <= limits.data.poll_interval_max) return
+  issues.push({
+    path: [
+      'limits',
+      valueAt(data, ['limits', 'poll_interval']) === undefined ? 'poll_interval_max' : 'poll_interval',
+    ],
+    message: 'poll_interval is longer than poll_interval_max',
+    suggestion:
+      'Busy partitions are listed every poll_interval (1s by default), quiet ones at least every poll_interval_max (30s).',
+  })
+}
+
+/** What can be read of a table when some of its keys are wrong: those are left out, and were reported. */
+function readPartialTable(raw: unknown): PartialTable {
+  const fields = valueAt(raw, ['schema', 'fields'])
+  const fieldShapes = Array.isArray(fields)
+    ? fields.map(field => fieldSchema.safeParse(field).data)
+    : undefined
+  const whole = tableSchema.safeParse(raw)
+  if (whole.success) return { ...whole.data, fieldShapes, schemaIsWrong: false }
+  if (!isMapping(raw)) return { fieldShapes, schemaIsWrong: true }
+  const wrong = new Set(
+    whole.error.issues.flatMap(issue => (issue.path.length > 0 ? [String(issue.path[0])] : [])),
+  )
+  const right = Object.entries(raw).filter(
+    ([key]) => !wrong.has(key) && Object.hasOwn(tableSchema.shape, key),
+  )
+  const part = lenientTableSchema.safeParse(Object.fromEntries(right))
+  // What was left out because it is wrong must not come back as its default.
+  const leftOut: Readonly<Record<string, undefined>> = Object.fromEntries(
+    Array.from(wrong, key => [key, undefined]),
+  )
+  return { ...part.data, ...leftOut, fieldShapes, schemaIsWrong: wrong.has('schema') }
+}
+
+const lenientTableSchema = tableSchema.partial({ name: true, source: true, source_topic: true })
+
+function buildConfig(file: FileShape, tables: readonly CheckedTable[], baseFolder: string): Config {
+  const warehouse = typeof file.warehouse === 'string' ? { url: file.warehouse } : file.warehouse
+  const catalogNames = file.catalogs.map(catalog => catalog.name)
+  const { limits } = file
+  return {
+    baseFolder,
+    warehouse: buildStore(warehouse, baseFolder),
+    metadata: { kind: 'sqlite', path: resolve(baseFolder, file.metadata) },
+    sources: file.sources.map(
+      (source): SourceConfig => ({
+        ...buildStore(source, baseFolder),
+        name: source.name,
+        type: source.type,
+        segmentSettleMs: source.segment_settle,
+      }),
+    ),
+    catalogs: file.catalogs.map(({ name, type }) => ({ name, type })),
+    tables: file.tables.flatMap((table, i) => {
+      const checked = tables[i]
+      return checked === undefined ? [] : [buildTable(table, checked, catalogNames)]
+    }),
+    limits: {
+      ...(limits.workers !== undefined && { workers: limits.workers }),
+      maxOpenPartitions: limits.max_open_partitions,
+      maxTaskAttempts: limits.max_task_attempts,
+      maxTasksInFlight: limits.max_tasks_in_flight,
+      claimLeaseMs: limits.claim_lease,
+      pollIntervalMs: limits.poll_interval,
+      pollIntervalMaxMs: limits.poll_interval_max,
+    },
+  }
+}
+
+type StoreShape = Pick<FileShape['sources'][number], 'url'> &
+  Partial<Omit<FileShape['sources'][number], 'name' | 'type'>>
+
+function buildStore(store: StoreShape, baseFolder: string): StoreConfig {
+  const {
+    access_key_id: accessKeyId,
+    secret_access_key: secretAccessKey,
+    session_token: sessionToken,
+  } = store
+  return {
+    url: parseStoreUrl(store.url, baseFolder).url,
+    ...(store.endpoint !== undefined && { endpoint: store.endpoint }),
+    ...(store.region !== undefined && { region: store.region }),
+    ...(store.path_style !== undefined && { pathStyle: store.path_style }),
+    ...(accessKeyId !== undefined &&
+      secretAccessKey !== undefined && {
+        credentials: {
+          accessKeyId: new Secret(accessKeyId),
+          secretAccessKey: new Secret(secretAccessKey),
+          ...(sessionToken !== undefined && { sessionToken: new Secret(sessionToken) }),
+        },
+      }),
+  }
+}
+
+function buildTable(table: TableShape, checked: CheckedTable, catalogNames: readonly string[]): TableConfig {
+  const retention = table.snapshot_retention
+  return {
+    name: table.name,
+    source: table.source,
+    sourceTopic: table.source_topic,
+    sourceFormat: table.source_format,
+    fields: checked.fields,
+    fieldOptions: checked.fieldOptions,
+    partitionBy: checked.partitionBy,
+    catalogs: table.catalogs ?? catalogNames,
+    commitIntervalMs: table.commit_interval,
+    dlqMode: table.dlq_mode,
+    dlqMaxRatio: table.dlq_max_ratio,
+    unknownFields: table.unknown_fields,
+    metadataColumns: table.metadata_columns,
+    compression: table.compression,
+    targetFileSizeBytes: table.target_file_size,
+    taskTargetBytes: table.task_target_bytes,
+    onSourceGap: table.on_source_gap,
+    onNewIncarnation: table.on_new_incarnation,
+    startFrom: checked.startFrom,
+    snapshotRetention: {
+      maxAgeMs: retention.max_age,
+      minCount: retention.min_count,
+      maxCount: retention.max_count,
+    },
+    properties: table.properties,
+  }
+}
