@@ -4,27 +4,22 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import {
-  type OutsideReader,
-  type PyIcebergReader,
-  pythonPath,
-  startPyIceberg,
-  startSpark,
-} from './readers.ts'
+import { installReaders } from './install.ts'
+import { type OutsideReader, type PyIcebergReader, startPyIceberg, startSpark } from './readers.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'tidewater-readers-'))
-const makeTable = (variant: string) =>
-  execFileSync(pythonPath(), [join(import.meta.dirname, 'make_table.py'), join(folder, variant), variant], {
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
-  }).trim()
+async function makeTable(variant: 'with-time' | 'without-time'): Promise<string> {
+  const { python } = await installReaders()
+  const args = [join(import.meta.dirname, 'make_table.py'), join(folder, variant), variant]
+  return execFileSync(python, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim()
+}
 
 describe('the outside readers', () => {
   let pyiceberg: PyIcebergReader
   let spark: OutsideReader
   let table: string
   beforeAll(async () => {
-    table = makeTable('without-time')
+    table = await makeTable('without-time')
     ;[pyiceberg, spark] = await Promise.all([startPyIceberg(), startSpark()])
   })
   afterAll(async () => {
@@ -116,7 +111,7 @@ describe('the outside readers', () => {
   })
 
   it('read a time column with PyIceberg, and see Spark refuse it', async () => {
-    const timed = makeTable('with-time')
+    const timed = await makeTable('with-time')
     const { rows } = await pyiceberg.scan(timed, { orderBy: ['id'], columns: ['t'] })
     expect(rows).toEqual([{ t: null }, { t: '00:00:00.000000' }, { t: '23:59:59.999999' }])
     await expect(spark.count(timed)).rejects.toThrow(/time/)

@@ -1,14 +1,12 @@
 /**
  * The outside readers as the tests see them: PyIceberg and Spark, one process each, that open a table from its metadata file alone.
  * Nothing of Tidewater takes part in reading, so what they return judges what was written. Values come in the canonical JSON form
- * that `canonical.py` describes, equal for both. `install.sh` must have run before; a missing part is an error, never a skip.
+ * that `canonical.py` describes, equal for both. A reader that cannot be installed is an error, never a skip.
  */
-import { createHash } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { type Channel, openChannel } from './channel.ts'
+import { installReaders } from './install.ts'
 
 const FOLDER = import.meta.dirname
 
@@ -135,28 +133,13 @@ export async function startPyIceberg(options: { readonly s3?: S3Access } = {}): 
 
 /** Refuses tables with a `time` column, for which Spark has no type. Starting takes about ten seconds: start one per test file. */
 export async function startSpark(options: { readonly s3?: S3Access } = {}): Promise<OutsideReader> {
-  const channel = await startReader('spark', join(installation(), 'jars'))
+  const channel = await startReader('spark')
   return common('spark', channel, options.s3)
 }
 
-/** The folder that `install.sh` filled for the present pins. */
-export function installation(): string {
-  const pins = createHash('sha256')
-    .update(readFileSync(join(FOLDER, 'requirements.txt')))
-    .update(readFileSync(join(FOLDER, 'jars.txt')))
-  const cache = process.env.TIDEWATER_CACHE ?? join(homedir(), '.cache', 'tidewater')
-  const folder = join(cache, 'readers', pins.digest('hex').slice(0, 12))
-  if (existsSync(join(folder, 'complete'))) return folder
-  throw new Error(`The outside readers are not installed in ${folder}: run npm run test:install.`)
-}
-
-/** The Python that has the readers' libraries, for tests that make tables with another writer. */
-export function pythonPath(): string {
-  return join(installation(), 'venv', 'bin', 'python')
-}
-
-function startReader(name: OutsideReader['name'], ...args: string[]): Promise<Channel> {
-  return openChannel({ name, command: pythonPath(), args: [join(FOLDER, `${name}_reader.py`), ...args] })
+async function startReader(name: OutsideReader['name']): Promise<Channel> {
+  const { python, jars } = await installReaders()
+  return openChannel({ name, command: python, args: [join(FOLDER, `${name}_reader.py`), jars] })
 }
 
 function common(name: OutsideReader['name'], channel: Channel, s3: S3Access | undefined): OutsideReader {
