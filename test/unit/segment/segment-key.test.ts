@@ -1,0 +1,19 @@
+import { expect, test } from 'vitest'
+import { baseOffsetOfKey, indexObjectKey, segmentObjectKey } from '../../../shared/segment/segment-key.ts'
+
+const place = { topic: 'orders.v1', partition: 12, baseOffset: 345n }
+
+test('keys have the base offset in twenty digits', () => {
+  expect(segmentObjectKey(place)).toBe('orders.v1/12/segment-00000000000000000345.kfs')
+  expect(indexObjectKey(place)).toBe('orders.v1/12/segment-00000000000000000345.index')
+})
+
+test.each([
+  ['ns/a/b/0/segment-00000000000000000345.kfs', 345n],
+  ['segment-09223372036854775807.index', 9223372036854775807n],
+  ['copy-of-segment-00000000000000000345.kfs', undefined],
+  ['t/0/segment-345.kfs', undefined],
+  ['t/0/segment-00000000000000000345.kfs.tmp', undefined],
+])('the name %s claims base offset %s', (key, offset) => {
+  expect(baseOffsetOfKey(key)).toBe(offset)
+})
