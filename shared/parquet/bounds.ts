@@ -3,7 +3,7 @@
  *
  * What is ugly here is so for speed; `test/property/parquet/column-metrics.test.ts` holds every loop against a plain twin that compares
  * JavaScript values. Measured on lineitem rows: see `bench/parquet.ts`, key `metrics_share`.
- * - 64-bit and wider integers are compared by 32-bit words, high word signed: a bigint per value would cost ten times as much.
+ * - 64-bit integers are compared as doubles, and by 32-bit words when those would round: a bigint per value would cost ten times as much.
  * - Bytes are compared in place, at most the first 65; slots are remembered by number and copied once per batch. 16 code points take
  *   64 bytes at most, so one byte more tells whether a bound was cut.
  * - `as number` after an index: the loops stay within lengths that `arrow-data.ts` has checked, and `?? 0` would cost a test per value.
@@ -93,21 +93,17 @@ function int32Bounds(type: PrimitiveType): Bounds {
   let seen = false
   return {
     add(column, validity) {
-      const values = words(fixedData(column), column.length)
-      const slots = column.length
+      const values = dense(words(fixedData(column), column.length), 1, column.length, validity)
       let low = least
       let high = most
-      let any = seen
-      for (let i = 0; i < slots; i++) {
-        if (validity !== undefined && ((validity[i >> 3] as number) & (1 << (i & 7))) === 0) continue
+      for (let i = 0; i < values.length; i++) {
         const value = values[i] as number
         if (value < low) low = value
         if (value > high) high = value
-        any = true
       }
       least = low
       most = high
-      seen = any
+      seen ||= values.length > 0
     },
     result() {
       if (!seen) return { lower: undefined, upper: undefined, nans: 0 }
@@ -128,22 +124,21 @@ function floatBounds(type: PrimitiveType): Bounds {
         type.kind === 'float'
           ? new Float32Array(data.buffer, data.byteOffset, column.length)
           : new Float64Array(data.buffer, data.byteOffset, column.length)
-      const slots = column.length
       let low = least
       let high = most
-      let any = seen
+      let valid = 0
       let notNumbers = 0
-      for (let i = 0; i < slots; i++) {
+      for (let i = 0; i < values.length; i++) {
         if (validity !== undefined && ((validity[i >> 3] as number) & (1 << (i & 7))) === 0) continue
         const value = values[i] as number
         if (value < low) low = value
         if (value > high) high = value
         if (Number.isNaN(value)) notNumbers++
-        else any = true
+        valid++
       }
       least = low
       most = high
-      seen = any
+      seen ||= valid > notNumbers
       nans += notNumbers
     },
     result() {
@@ -162,14 +157,11 @@ function wordBounds(type: PrimitiveType, stride: number, significant: 2 | 4): Bo
   let most: bigint | undefined
   return {
     add(column, validity) {
-      const values = words(fixedData(column), column.length * stride)
-      const extremes =
-        significant === 2
-          ? extremeSlots64(values, column.length, stride, validity)
-          : extremeSlots128(values, column.length, validity)
-      if (extremes === undefined) return
-      const low = wordsToBigint(values, extremes.least * stride, significant)
-      const high = wordsToBigint(values, extremes.most * stride, significant)
+      const values = dense(words(fixedData(column), column.length * stride), stride, column.length, validity)
+      if (values.length === 0) return
+      const [low, high] =
+        (significant === 2 ? extremes53(values, stride) : undefined) ??
+        extremesExact(values, stride, significant)
       if (least === undefined || low < least) least = low
       if (most === undefined || high > most) most = high
     },
@@ -180,67 +172,36 @@ function wordBounds(type: PrimitiveType, stride: number, significant: 2 | 4): Bo
   }
 }
 
-interface ExtremeSlots {
-  readonly least: number
-  readonly most: number
-}
-
-function extremeSlots64(
-  values: Int32Array,
-  slots: number,
-  stride: number,
-  validity: Uint8Array | undefined,
-): ExtremeSlots | undefined {
-  let least = -1
-  let most = -1
-  let leastHigh = 0x7fffffff
-  let leastLow = 0xffffffff
-  let mostHigh = -0x80000000
-  let mostLow = 0
-  for (let i = 0, at = 0; i < slots; i++, at += stride) {
-    if (validity !== undefined && ((validity[i >> 3] as number) & (1 << (i & 7))) === 0) continue
-    const high = values[at + 1] as number
-    if (high <= leastHigh) {
-      const low = (values[at] as number) >>> 0
-      if (high < leastHigh || low <= leastLow) {
-        least = i
-        leastHigh = high
-        leastLow = low
-      }
-    }
-    if (high >= mostHigh) {
-      const low = (values[at] as number) >>> 0
-      if (high > mostHigh || low >= mostLow) {
-        most = i
-        mostHigh = high
-        mostLow = low
-      }
-    }
+/**
+ * By doubles: rounding keeps order, so when both extremes are within ±2^53, no value was rounded and they are exact.
+ * Undefined when they are not.
+ */
+function extremes53(values: Int32Array, stride: number): readonly [bigint, bigint] | undefined {
+  let least = Number.POSITIVE_INFINITY
+  let most = Number.NEGATIVE_INFINITY
+  for (let at = 0; at < values.length; at += stride) {
+    const value = (values[at + 1] as number) * 0x1_0000_0000 + ((values[at] as number) >>> 0)
+    if (value < least) least = value
+    if (value > most) most = value
   }
-  return least < 0 ? undefined : { least, most }
+  if (least <= -Number.MAX_SAFE_INTEGER || most >= Number.MAX_SAFE_INTEGER) return undefined
+  return [BigInt(least), BigInt(most)]
 }
 
-function extremeSlots128(
-  values: Int32Array,
-  slots: number,
-  validity: Uint8Array | undefined,
-): ExtremeSlots | undefined {
-  let least = -1
-  let most = -1
-  for (let i = 0; i < slots; i++) {
-    if (validity !== undefined && ((validity[i >> 3] as number) & (1 << (i & 7))) === 0) continue
-    if (least < 0 || compareWords128(values, i, least) < 0) least = i
-    if (most < 0 || compareWords128(values, i, most) > 0) most = i
+function extremesExact(values: Int32Array, stride: number, significant: number): readonly [bigint, bigint] {
+  let least = 0
+  let most = 0
+  for (let at = stride; at < values.length; at += stride) {
+    if (compareWords(values, at, least, significant) < 0) least = at
+    if (compareWords(values, at, most, significant) > 0) most = at
   }
-  return least < 0 ? undefined : { least, most }
+  return [wordsToBigint(values, least, significant), wordsToBigint(values, most, significant)]
 }
 
-function compareWords128(values: Int32Array, slotA: number, slotB: number): number {
-  const a = slotA * 4
-  const b = slotB * 4
-  const high = (values[a + 3] as number) - (values[b + 3] as number)
+function compareWords(values: Int32Array, a: number, b: number, count: number): number {
+  const high = (values[a + count - 1] as number) - (values[b + count - 1] as number)
   if (high !== 0) return high
-  for (let word = 2; word >= 0; word--) {
+  for (let word = count - 2; word >= 0; word--) {
     const difference = ((values[a + word] as number) >>> 0) - ((values[b + word] as number) >>> 0)
     if (difference !== 0) return difference
   }
@@ -265,8 +226,8 @@ function byteBounds(width: number | undefined): Bounds {
           ? extremeRanges(column.values, column.offsets, 1, column.length, validity)
           : extremeRanges(column.data, undefined, width ?? 0, column.length, validity)
       if (found === undefined) return
-      if (least === undefined || compareBytes(found.least, least) < 0) least = found.least.slice()
-      if (most === undefined || compareBytes(found.most, most) > 0) most = found.most.slice()
+      if (least === undefined || Buffer.compare(found.least, least) < 0) least = found.least.slice()
+      if (most === undefined || Buffer.compare(found.most, most) > 0) most = found.most.slice()
     },
     result: () => ({ lower: least, upper: most, nans: 0 }),
   }
@@ -279,28 +240,48 @@ function extremeRanges(
   slots: number,
   validity: Uint8Array | undefined,
 ): { readonly least: Uint8Array; readonly most: Uint8Array } | undefined {
+  const bytes: ByteRanges = {
+    values,
+    view: new DataView(values.buffer, values.byteOffset, values.byteLength),
+  }
   // Fixed-width values are compared whole: nothing of them is cut.
   const cap = offsets === undefined ? width : MAX_COMPARED_BYTES
   let leastStart = -1
   let leastLength = 0
+  let leastKey = 0
   let mostStart = 0
   let mostLength = 0
+  let mostKey = 0
   for (let i = 0; i < slots; i++) {
     if (validity !== undefined && ((validity[i >> 3] as number) & (1 << (i & 7))) === 0) continue
     const start = offsets === undefined ? i * width : (offsets[i] as number)
     const whole = offsets === undefined ? width : (offsets[i + 1] as number) - start
     const length = Math.min(whole, cap)
+    const key =
+      start + 4 <= values.length
+        ? orderKey(bytes.view.getUint32(start), length)
+        : lastKey(values, start, length)
     if (leastStart < 0) {
       leastStart = mostStart = start
       leastLength = mostLength = length
+      leastKey = mostKey = key
       continue
     }
-    if (compareRanges(values, start, length, leastStart, leastLength) < 0) {
+    if (
+      key < leastKey ||
+      (length > 4 && key === leastKey && compareRanges(bytes, start, length, leastStart, leastLength) < 0)
+    ) {
       leastStart = start
       leastLength = length
-    } else if (compareRanges(values, start, length, mostStart, mostLength) > 0) {
+      leastKey = key
+    }
+    if (
+      key > mostKey ||
+      (length > 4 && key === mostKey && compareRanges(bytes, start, length, mostStart, mostLength) > 0)
+    ) {
       mostStart = start
       mostLength = length
+      mostKey = key
     }
   }
   if (leastStart < 0) return undefined
@@ -310,17 +291,37 @@ function extremeRanges(
   }
 }
 
-function compareRanges(values: Uint8Array, a: number, aLength: number, b: number, bLength: number): number {
+interface ByteRanges {
+  readonly values: Uint8Array
+  readonly view: DataView
+}
+
+/**
+ * A number that orders byte strings by their first four bytes and then by length up to five, which decides nearly always:
+ * only two strings of equal key that are both longer than four bytes must be compared.
+ */
+function orderKey(fourBytes: number, length: number): number {
+  if (length >= 4) return fourBytes * 8 + (length === 4 ? 4 : 5)
+  return length === 0 ? 0 : ((fourBytes & (-1 << (32 - 8 * length))) >>> 0) * 8 + length
+}
+
+/** The same for values at the end of the buffer, where four bytes cannot be read. */
+function lastKey(values: Uint8Array, start: number, length: number): number {
+  let fourBytes = 0
+  for (let i = 0; i < 4; i++) fourBytes = (fourBytes << 8) | (i < length ? (values[start + i] as number) : 0)
+  return orderKey(fourBytes >>> 0, length)
+}
+
+function compareRanges(bytes: ByteRanges, a: number, aLength: number, b: number, bLength: number): number {
+  const { values, view } = bytes
   const shared = Math.min(aLength, bLength)
-  for (let i = 0; i < shared; i++) {
+  let i = 0
+  while (i + 4 <= shared && view.getInt32(a + i) === view.getInt32(b + i)) i += 4
+  for (; i < shared; i++) {
     const difference = (values[a + i] as number) - (values[b + i] as number)
     if (difference !== 0) return difference
   }
   return aLength - bLength
-}
-
-function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  return Buffer.compare(a, b)
 }
 
 function fixedData(column: LeafColumn): Uint8Array {
@@ -330,6 +331,23 @@ function fixedData(column: LeafColumn): Uint8Array {
 function words(data: Uint8Array, count: number): Int32Array {
   const bytes = aligned(data, 4)
   return new Int32Array(bytes.buffer, bytes.byteOffset, count)
+}
+
+/** The values of the slots that are not null, one after another: the loops over them then need no test. */
+function dense(
+  values: Int32Array,
+  stride: number,
+  slots: number,
+  validity: Uint8Array | undefined,
+): Int32Array {
+  if (validity === undefined) return values
+  const kept = new Int32Array(slots * stride)
+  let to = 0
+  for (let i = 0; i < slots; i++) {
+    if (((validity[i >> 3] as number) & (1 << (i & 7))) === 0) continue
+    for (let word = 0; word < stride; word++) kept[to++] = values[i * stride + word] as number
+  }
+  return kept.subarray(0, to)
 }
 
 /** Arena buffers are aligned; others are copied to where a typed array can begin. */

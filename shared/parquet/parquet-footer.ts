@@ -156,6 +156,8 @@ function physicalFacts(type: PrimitiveType): Pick<ElementFacts, 'physical' | 'le
       return { physical: 'DOUBLE' }
     case 'decimal': {
       const logical = `DECIMAL(${type.precision},${type.scale})`
+      // parquet-rs stores the single-digit decimal as int64, which Parquet allows and readers take from the file.
+      if (type.precision === 1) return { physical: 'INT64', logical }
       if (type.precision <= 9) return { physical: 'INT32', logical }
       if (type.precision <= 18) return { physical: 'INT64', logical }
       return { physical: 'FIXED_LEN_BYTE_ARRAY', length: minimalDecimalBytes(type.precision), logical }
