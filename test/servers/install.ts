@@ -6,7 +6,7 @@
  * installed, so that no root is needed and no service is started.
  */
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, readdirSync } from 'node:fs'
+import { readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { cached, runStep } from './cache.ts'
 
@@ -61,7 +61,9 @@ export async function installEtcd(): Promise<string> {
     const archive = readdirSync(target).find(name => name.endsWith('.deb'))
     if (archive === undefined) throw new Error(`apt-get download ${ETCD_PACKAGE} left no .deb in ${target}.`)
     runStep('Unpacking etcd', ['dpkg', '-x', archive, '.'], { cwd: target })
-    copyFileSync(join(target, 'usr/bin/etcd'), join(target, 'etcd'))
+    renameSync(join(target, 'usr/bin/etcd'), join(target, 'etcd'))
+    for (const rest of [archive, 'usr', 'etc', 'lib'])
+      rmSync(join(target, rest), { recursive: true, force: true })
   })
   return join(folder, 'etcd')
 }

@@ -3,12 +3,17 @@
  * Its listings, ranges and conditional requests (`If-None-Match`, `If-Match`) are S3's; unlike S3 it does not list a key below
  * another key (`a/b` where `a` is an object too).
  */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { installMinio } from './install.ts'
-import { answersOk, freePort, type ServerProcess, startProcess } from './server-process.ts'
+import {
+  answersOk,
+  dataFolder,
+  freePort,
+  removeFolder,
+  type ServerProcess,
+  startProcess,
+} from './server-process.ts'
 
 export interface S3Server {
   /** `http://127.0.0.1:port`; clients must use path style. */
@@ -30,7 +35,7 @@ const REGION = 'us-east-1'
 
 export async function startS3Server(): Promise<S3Server> {
   const program = await installMinio()
-  const folder = mkdtempSync(join(tmpdir(), 'tidewater-s3-'))
+  const folder = dataFolder('s3')
   const port = await freePort()
   const endpoint = `http://127.0.0.1:${port}`
   let server: ServerProcess = await startMinio({ program, folder, port })
@@ -55,7 +60,7 @@ export async function startS3Server(): Promise<S3Server> {
     async stop() {
       client.destroy()
       await server.stop()
-      rmSync(folder, { recursive: true, force: true })
+      removeFolder(folder)
     },
   }
 }

@@ -4,7 +4,10 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isOnPath } from './install.ts'
 
@@ -33,9 +36,24 @@ export interface ServerCommand {
 
 let diesWithParent: boolean | undefined
 const running = new Set<ChildProcess>()
+const folders = new Set<string>()
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
+  for (const folder of folders) removeFolder(folder)
 })
+
+/** A temporary folder for a server's data, which goes when this process exits or with `removeFolder`. */
+export function dataFolder(name: string): string {
+  const folder = mkdtempSync(join(tmpdir(), `tidewater-${name}-`))
+  folders.add(folder)
+  return folder
+}
+
+export function removeFolder(folder: string): void {
+  // A server killed a moment ago may still be writing.
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+  folders.delete(folder)
+}
 
 export async function startProcess(command: ServerCommand): Promise<ServerProcess> {
   diesWithParent ??= process.platform === 'linux' && isOnPath('setpriv')
