@@ -81,6 +81,13 @@ function describeDocument(
     message: hide(issue.message),
     ...(issue.suggestion !== undefined && { suggestion: hide(issue.suggestion) }),
   })
+  visit(document, {
+    Alias(_, node) {
+      if (node.resolve(document) !== undefined) return
+      const message = `not valid YAML: nothing above is marked with the anchor &${node.source}`
+      syntaxErrors.push({ ...positionOf(lines, node.range?.[0]), path: '', message })
+    },
+  })
   const isYaml = syntaxErrors.length === 0
   const substitutionErrors = isYaml ? substituteIn(document, lines, env, substituted) : []
   const data: unknown = isYaml ? document.toJS({ maxAliasCount: MAX_ALIASES }) : undefined
