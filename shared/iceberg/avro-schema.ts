@@ -119,7 +119,7 @@ export function decimalFixedBytes(precision: number): number {
   return bytes
 }
 
-/** Any text as an Avro name, escaped as the Java library does: `a.b` becomes `a_x2Eb`, a leading digit gets an underscore. */
+/** Any text as an Avro name, escaped in the Java library's way: `a.b` becomes `a_x2Eb`, a leading digit gets an underscore. Letters are ASCII, as Avro wants. */
 export function avroName(name: string): string {
   let out = ''
   // UTF-16 units, not code points: that is what the Java library escapes.

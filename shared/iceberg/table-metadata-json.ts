@@ -147,7 +147,7 @@ const snapshotJson = z.object({
   summary: z.record(z.string(), z.string()).refine(summary => summary.operation !== undefined, {
     message: 'a summary without "operation"',
   }),
-  'schema-id': z.number().int().nonnegative(),
+  'schema-id': z.number().int().nonnegative().optional(),
 })
 const metadataJson = z.object({
   'table-uuid': z.string(),
@@ -184,7 +184,9 @@ export function tableMetadataFromJson(json: unknown, what: string): TableMetadat
     throw malformed(what, `not table metadata: ${error === undefined ? '' : z.prettifyError(error)}`, error)
   }
   const data = parsed.data
-  const snapshots = (data.snapshots ?? []).map(snapshotFromJson).sort(bySequenceNumber)
+  const snapshots = (data.snapshots ?? [])
+    .map(snapshot => snapshotFromJson(snapshot, data['current-schema-id']))
+    .sort(bySequenceNumber)
   const current = presentId(data['current-snapshot-id'])
   if (current === undefined && snapshots.length > 0)
     throw unsupported(what, 'snapshots, none of which is current')
@@ -216,7 +218,7 @@ export function tableMetadataFromJson(json: unknown, what: string): TableMetadat
   }
 }
 
-function snapshotFromJson(json: z.infer<typeof snapshotJson>): Snapshot {
+function snapshotFromJson(json: z.infer<typeof snapshotJson>, currentSchemaId: number): Snapshot {
   const parent = presentId(json['parent-snapshot-id'])
   return {
     snapshotId: json['snapshot-id'],
@@ -225,7 +227,8 @@ function snapshotFromJson(json: z.infer<typeof snapshotJson>): Snapshot {
     timestampMs: json['timestamp-ms'],
     manifestList: json['manifest-list'],
     summary: json.summary,
-    schemaId: json['schema-id'],
+    // Optional in the spec; without it readers take the table's current schema.
+    schemaId: json['schema-id'] ?? currentSchemaId,
   }
 }
 
