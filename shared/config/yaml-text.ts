@@ -5,6 +5,7 @@
 import {
   type Document,
   isAlias,
+  isCollection,
   isMap,
   isNode,
   isPair,
@@ -25,6 +26,12 @@ const MAX_ALIASES = 100
 /** Values shorter than this hide nothing, and replacing them would garble messages. */
 const MIN_HIDDEN_LENGTH = 4
 
+/** One wrong bracket makes the parser complain about everything behind it. */
+const MAX_SYNTAX_ERRORS = 3
+
+const BRACES =
+  'Check the indentation and the brackets; put quotes around values that hold { } [ ] : or #, and around references to variables.'
+
 export interface YamlText {
   /** `undefined` when the text is not YAML. Where substitution failed, the reference stands as it is. */
   readonly data: unknown
@@ -40,7 +47,7 @@ export function readYamlText(text: string, env: Readonly<Record<string, string |
   const lines = new LineCounter()
   try {
     if (text.length > MAX_CONFIG_BYTES) throw new Error(`the file is larger than ${MAX_CONFIG_BYTES} bytes`)
-    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+    const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, logLevel: 'silent' })
     return describeDocument(document, lines, env)
   } catch (error) {
     // Deep nesting exhausts the stack of the parser, and alias bombs are refused by it; both are mistakes of the file.
@@ -66,13 +73,13 @@ function describeDocument(
 ): YamlText {
   const substituted: Substituted = new Map()
   const hide = (message: string) => hideValues(message, substituted)
-  const syntaxErrors: ConfigError[] = document.errors.map(error => ({
+  const syntaxErrors: ConfigError[] = document.errors.slice(0, MAX_SYNTAX_ERRORS).map(error => ({
     ...positionOf(lines, error.pos[0]),
     path: '',
-    message: `not valid YAML: ${error.message}`,
+    // The parser quotes what it did not expect, which might be a password.
+    message: `not valid YAML: ${error.message.replace(/: ".*$/s, '')}`,
     ...(/flow|curly|map|Block/i.test(error.message) && {
-      suggestion:
-        'Check the indentation and the brackets; put quotes around values that hold { } [ ] : or #, and around references to variables.',
+      suggestion: BRACES,
     }),
   }))
   const locate = (issue: ConfigIssue): ConfigError => ({
@@ -82,6 +89,11 @@ function describeDocument(
     ...(issue.suggestion !== undefined && { suggestion: hide(issue.suggestion) }),
   })
   visit(document, {
+    Pair(_, pair) {
+      if (!isCollection(pair.key)) return
+      const message = 'a key is not plain text'
+      syntaxErrors.push({ ...positionOf(lines, pair.key.range?.[0]), path: '', message, suggestion: BRACES })
+    },
     Alias(_, node) {
       if (node.resolve(document) !== undefined) return
       const message = `not valid YAML: nothing above is marked with the anchor &${node.source}`

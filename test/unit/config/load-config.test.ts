@@ -280,6 +280,8 @@ limits: { workers: many }
     ['a: b: c', /not valid YAML/],
     ['a: "x', /not valid YAML/],
     ['a: 1\na: 2', /not valid YAML.*unique/],
+    ['a: { {{b}}: 1 }', /a key is not plain text|not valid YAML/],
+    ['a: { secret: ${S} }', /a key is not plain text|not valid YAML/],
     ['a: *nowhere', /not valid YAML.*anchor &nowhere/],
     [`a: ${'['.repeat(20_000)}`, /cannot be read as YAML|not valid YAML/],
     [

@@ -1,0 +1,75 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { DESIGNED_KEYS } from '../../../shared/config/designed-later.ts'
+import { fileSchema, knownKeys } from '../../../shared/config/file-schema.ts'
+import { configOf, errorsOf } from './fixtures.ts'
+
+const docs = readFileSync(new URL('../../../docs/configuration.md', import.meta.url), 'utf8')
+
+/** Rows of a section's tables, by the keys in their first cell: default and meaning. */
+function rowsOf(heading: string): Map<string, string> {
+  const section = docs.split(/^#{2,3} /m).find(text => text.startsWith(`${heading}\n`)) ?? ''
+  const rows = new Map<string, string>()
+  for (const [, keys, rest] of section.matchAll(/^\| (`[^|]*`) \|(.*)$/gm)) {
+    for (const [, key] of keys?.matchAll(/`([a-z_]+)`/g) ?? []) rows.set(key ?? '', rest ?? '')
+  }
+  return rows
+}
+
+const sections = [
+  ['Top level', ['']],
+  ['Object stores', ['warehouse']],
+  ['Catalogs', ['catalogs']],
+  ['Tables', ['tables']],
+  ['Columns', ['tables.schema.fields']],
+  ['Limits', ['limits']],
+] as const
+
+describe('docs/configuration.md', () => {
+  it.each(sections)('%s describes every key that there is, and no other', (heading, [place]) => {
+    expect([...rowsOf(heading).keys()].sort()).toEqual([...knownKeys(place)].sort())
+  })
+
+  it('describes the keys of sources, there and under object stores', () => {
+    const described = new Set([...rowsOf('Sources').keys(), ...rowsOf('Object stores').keys()])
+    expect([...described].sort()).toEqual([...knownKeys('sources')].sort())
+  })
+
+  it('gives the defaults that hold', () => {
+    const schema: unknown = z.toJSONSchema(fileSchema, { target: 'draft-7', io: 'input' })
+    const parsed = z
+      .object({
+        properties: z.object({
+          tables: z.object({
+            items: z.object({
+              properties: z.record(z.string(), z.object({ default: z.unknown().optional() })),
+            }),
+          }),
+          limits: z.object({
+            properties: z.record(z.string(), z.object({ default: z.unknown().optional() })),
+          }),
+        }),
+      })
+      .parse(schema).properties
+    const documented = { ...Object.fromEntries(rowsOf('Tables')), ...Object.fromEntries(rowsOf('Limits')) }
+    const actual = { ...parsed.tables.items.properties, ...parsed.limits.properties }
+    for (const [key, { default: value }] of Object.entries(actual)) {
+      if (['string', 'number'].includes(typeof value))
+        expect(documented[key], key).toContain(` \`${value}\` |`)
+    }
+  })
+
+  it('shows a first example that is valid', () => {
+    const [, example] = /```yaml\n(.*?)```/s.exec(docs) ?? []
+    expect(configOf(example ?? '').tables).toHaveLength(1)
+  })
+
+  it('names all keys that are designed but not built', () => {
+    const section = docs.slice(docs.indexOf('## Designed, not built yet'))
+    for (const key of [...(DESIGNED_KEYS[''] ?? []), ...(DESIGNED_KEYS.tables ?? [])]) {
+      expect(section).toContain(`\`${key}\``)
+      expect(errorsOf(`${key}: 1\n`)).not.toEqual([])
+    }
+  })
+})
