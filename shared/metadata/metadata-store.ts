@@ -17,6 +17,11 @@ import type {
 import type { PartitionSpec, PartitionValue } from '../iceberg/partition-spec.ts'
 import type { Schema } from '../iceberg/schema.ts'
 
+/** Events kept; older ones go as new ones come. */
+export const MAX_EVENTS = 10_000
+/** Ranges without rows that a snapshot's summary may carry. */
+export const MAX_RANGES_IN_SUMMARY = 1000
+
 // ---- tables -----------------------------------------------------------------------------------------------------
 
 /** A table as the database knows it. A table with dead letters has a second one of kind `dead_letters` beside it. */
@@ -341,7 +346,11 @@ export interface MetadataStore {
   setTableState(tableId: string, state: 'active' | 'paused', note: OperatorNote): Promise<void>
 
   // Sources. A new incarnation is registered with a higher number once nothing of the old one is in flight.
-  listPartitions(tableId: string): Promise<readonly SourcePartition[]>
+  /** The current incarnation of each partition, or with `pastIncarnations` all of them; order (topic, partition, incarnation). */
+  listPartitions(
+    tableId: string,
+    options?: { readonly pastIncarnations?: boolean },
+  ): Promise<readonly SourcePartition[]>
   registerPartition(
     input: PartitionId & { readonly incarnation: number; readonly firstOffset: bigint },
   ): Promise<SourcePartition>

@@ -1,0 +1,153 @@
+/** What was accounted for below the watermarks: for `status`, `audit` and `dlq`. Staged work does not show here. */
+import { sql } from 'kysely'
+import type { AccountedRange } from '../../flow.ts'
+import { AppError } from '../../runtime/errors.ts'
+import { rangesFromJson, segmentsFromJson } from '../json-columns.ts'
+import type { CommittedAccount, DeadLetterBatch } from '../metadata-store.ts'
+import { toNumber } from '../rows.ts'
+import { all, first, type Steps, sqlStatement } from '../steps.ts'
+
+interface AccountRow {
+  readonly task_id: string
+  readonly source_key: bigint
+  readonly topic: string
+  readonly partition: bigint
+  readonly incarnation: bigint
+  readonly start_offset: bigint
+  readonly end_offset: bigint
+  readonly segments: string
+  readonly row_count: bigint
+  readonly dead_letter_count: bigint
+  readonly max_timestamp_ms: bigint
+  readonly ranges: string
+}
+
+interface AccountCursor {
+  readonly sourceKey: bigint
+  readonly startOffset: bigint
+}
+
+const selectAccounts = sqlStatement<{ tableId: string; limit: number } & AccountCursor, AccountRow>(
+  p => sql`select t.task_id, s.source_key, p.topic, p.partition, p.incarnation, s.start_offset, s.end_offset, s.segments,
+      a.row_count, a.dead_letter_count, a.max_timestamp_ms, a.ranges
+    from source_partition p
+      join task_slice s on s.source_key = p.source_key and s.state <> 'cancelled' and s.state = 'committed'
+      join slice_account a on a.task_key = s.task_key and a.position = s.position
+      join convert_task t on t.task_key = s.task_key
+    where p.table_id = ${p.tableId} and (s.source_key, s.start_offset) > (${p.sourceKey}, ${p.startOffset})
+    order by s.source_key, s.start_offset limit ${p.limit}`,
+)
+const selectDeadLetters = sqlStatement<
+  { tableId: string; limit: number },
+  {
+    readonly task_id: string
+    readonly topic: string
+    readonly partition: bigint
+    readonly incarnation: bigint
+    readonly code: string
+    readonly count: bigint
+    readonly first_offset: bigint
+    readonly last_offset: bigint
+    readonly sample_message: string
+    readonly committed_at_ms: bigint
+  }
+>(
+  p => sql`select t.task_id, s.topic, s.partition, s.incarnation, d.code, d.count, d.first_offset, d.last_offset,
+      d.sample_message, d.committed_at_ms
+    from dead_letter_batch d join convert_task t using (task_key) join source_partition s using (source_key)
+    where d.table_id = ${p.tableId} and t.state = 'committed'
+    order by d.batch_key desc limit ${p.limit}`,
+)
+const sumSources = sqlStatement<
+  { tableId: string },
+  Record<'rows' | 'dead_letters' | 'absent' | 'control' | 'skipped' | 'source_gap', bigint>
+>(
+  p => sql`select cast(coalesce(sum(row_count), 0) as bigint) as "rows",
+      cast(coalesce(sum(dead_letter_count), 0) as bigint) as dead_letters,
+      cast(coalesce(sum(absent_count), 0) as bigint) as absent,
+      cast(coalesce(sum(control_count), 0) as bigint) as control,
+      cast(coalesce(sum(skipped_count), 0) as bigint) as skipped,
+      cast(coalesce(sum(source_gap_count), 0) as bigint) as source_gap
+    from source_partition where table_id = ${p.tableId}`,
+)
+
+/** Committed accounts, partition by partition in offset order. */
+export function* listAccounts(
+  tableId: string,
+  page: { readonly after?: string; readonly limit: number },
+): Steps<{ readonly accounts: readonly CommittedAccount[]; readonly next?: string }> {
+  const rows = yield* all(selectAccounts, { tableId, limit: page.limit, ...parseCursor(page.after) })
+  const last = rows.at(-1)
+  const isFull = rows.length === page.limit && last !== undefined
+  return {
+    accounts: rows.map(accountOf),
+    ...(isFull && { next: `${last.source_key}:${last.start_offset}` }),
+  }
+}
+
+function parseCursor(text: string | undefined): AccountCursor {
+  if (text === undefined) return { sourceKey: -1n, startOffset: -1n }
+  const match = /^(\d+):(\d+)$/.exec(text)
+  if (match?.[1] === undefined || match[2] === undefined) throw badCursor(text)
+  return { sourceKey: BigInt(match[1]), startOffset: BigInt(match[2]) }
+}
+
+export function badCursor(text: string): AppError {
+  return new AppError({
+    code: 'page-cursor-malformed',
+    next: 'fatal',
+    message: `"${text}" is not the \`next\` of an earlier page. Begin again without it.`,
+  })
+}
+
+function accountOf(row: AccountRow): CommittedAccount {
+  const of = { topic: row.topic, partition: toNumber(row.partition) }
+  return {
+    taskId: row.task_id,
+    ...of,
+    incarnation: toNumber(row.incarnation),
+    startOffset: row.start_offset,
+    endOffset: row.end_offset,
+    rowCount: row.row_count,
+    deadLetterCount: row.dead_letter_count,
+    ranges: rangesFromJson(row.ranges),
+    maxTimestampMs: toNumber(row.max_timestamp_ms),
+    segments: segmentsFromJson(row.segments, of),
+  }
+}
+
+/** Newest first. */
+export function* listDeadLetters(tableId: string, limit: number): Steps<readonly DeadLetterBatch[]> {
+  return (yield* all(selectDeadLetters, { tableId, limit })).map(row => ({
+    taskId: row.task_id,
+    topic: row.topic,
+    partition: toNumber(row.partition),
+    incarnation: toNumber(row.incarnation),
+    code: row.code,
+    count: row.count,
+    firstOffset: row.first_offset,
+    lastOffset: row.last_offset,
+    sampleMessage: row.sample_message,
+    committedAtMs: toNumber(row.committed_at_ms),
+  }))
+}
+
+export interface AccountSums {
+  readonly rowCount: bigint
+  readonly deadLetterCount: bigint
+  readonly byKind: Readonly<Record<AccountedRange['kind'], bigint>>
+}
+
+/** Costs by the number of partitions: each row counts what its watermark has passed. */
+export function* sumAccounts(tableId: string): Steps<AccountSums> {
+  const sums = yield* first(sumSources, { tableId })
+  const {
+    rows = 0n,
+    dead_letters = 0n,
+    absent = 0n,
+    control = 0n,
+    skipped = 0n,
+    source_gap = 0n,
+  } = sums ?? {}
+  return { rowCount: rows, deadLetterCount: dead_letters, byKind: { absent, control, skipped, source_gap } }
+}

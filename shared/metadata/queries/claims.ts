@@ -1,0 +1,168 @@
+/**
+ * The life of a claim (DESIGN invariant 2): taken, extended, given back with a failure. `commit.ts` ends it well.
+ * A claim counts while its token is the task's current one and its lease is running, by the database's clock.
+ */
+import type { Claim } from '../../flow.ts'
+import { invariant, unreachable } from '../../runtime/errors.ts'
+import type { ClaimOutcome, TaskFailure } from '../metadata-store.ts'
+import { toNumber } from '../rows.ts'
+import { change, now, type Steps, statement } from '../steps.ts'
+import { nameOf, requireSource, stopSource } from './partitions.ts'
+import { requireTable, stopTable } from './tables.ts'
+import {
+  findTask,
+  finishTask,
+  moveSliceToOwnTask,
+  noteError,
+  requeueTask,
+  type Slice,
+  slicesOf,
+  type Task,
+  taskOf,
+} from './task-rows.ts'
+
+const updateClaim = statement(
+  (db, p: { taskKey: bigint; token: string; worker: string; leaseUntilMs: bigint; attempts: bigint }) =>
+    db
+      .updateTable('convert_task')
+      .set({
+        state: 'claimed',
+        claim_token: p.token,
+        worker: p.worker,
+        lease_until_ms: p.leaseUntilMs,
+        attempts: p.attempts,
+      })
+      .where('task_key', '=', p.taskKey),
+)
+const updateLease = statement((db, p: { taskKey: bigint; leaseUntilMs: bigint }) =>
+  db.updateTable('convert_task').set({ lease_until_ms: p.leaseUntilMs }).where('task_key', '=', p.taskKey),
+)
+
+export function* claimTask(
+  taskId: string,
+  claim: { readonly token: string; readonly leaseMs: number; readonly worker: string },
+): Steps<ClaimOutcome> {
+  const task = yield* findTask(taskId)
+  if (task === undefined) return { kind: 'missing' }
+  if (task.state === 'parked') return { kind: 'stopped' }
+  if (task.state !== 'queued' && task.state !== 'claimed') return { kind: 'missing' }
+  const nowMs = yield* now()
+  if (isHeld(task, nowMs)) return { kind: 'held' }
+  if ((yield* requireTable(task.table_id)).state !== 'active') return { kind: 'stopped' }
+  const planned = yield* slicesOf(task)
+  const slices = planned.filter(slice => slice.source_state === 'active')
+  if (slices.length === 0) return { kind: 'stopped' }
+  if (task.state === 'queued' && task.not_before_ms > nowMs) return { kind: 'not_yet' }
+
+  // A stopped partition holds up nothing but itself (DESIGN invariant 4): its slice leaves the shared task and waits alone.
+  for (const slice of planned) {
+    if (slice.source_state === 'active') continue
+    yield* moveSliceToOwnTask(task, slice, { taskId: `${task.task_id}.${slice.position}`, nowMs })
+  }
+  const leaseUntilMs = nowMs + BigInt(Math.ceil(claim.leaseMs))
+  const { attempts } = yield* countLostClaim(task)
+  yield* change(updateClaim, {
+    taskKey: task.task_key,
+    token: claim.token,
+    worker: claim.worker,
+    leaseUntilMs,
+    attempts,
+  })
+  return {
+    kind: 'claimed',
+    task: taskOf({ ...task, attempts }, slices),
+    claim: { taskId, token: claim.token, leaseUntilMs: toNumber(leaseUntilMs) },
+  }
+}
+
+/** A worker that died with its claim is a failed attempt: a task that kills its workers shows in `attempts`. */
+function* countLostClaim(task: Task): Steps<{ readonly attempts: bigint }> {
+  if (task.state !== 'claimed') return { attempts: task.attempts }
+  yield* noteError(task, {
+    code: 'claim-expired',
+    message: `Worker ${task.worker ?? '?'} neither committed nor extended its claim in time; it died or was cut off.`,
+  })
+  return { attempts: task.attempts + 1n }
+}
+
+function isHeld(task: Task, nowMs: bigint): boolean {
+  return task.state === 'claimed' && task.lease_until_ms !== null && task.lease_until_ms > nowMs
+}
+
+/** The task when the claim counts now; `undefined` when it was lost. */
+export function* findClaimed(claim: Pick<Claim, 'taskId' | 'token'>): Steps<Task | undefined> {
+  const task = yield* findTask(claim.taskId)
+  if (task === undefined || task.claim_token !== claim.token) return undefined
+  return isHeld(task, yield* now()) ? task : undefined
+}
+
+export function* extendClaim(claim: Pick<Claim, 'taskId' | 'token'>, leaseMs: number): Steps<boolean> {
+  const task = yield* findClaimed(claim)
+  if (task === undefined) return false
+  const leaseUntilMs = (yield* now()) + BigInt(Math.ceil(leaseMs))
+  yield* change(updateLease, { taskKey: task.task_key, leaseUntilMs })
+  return true
+}
+
+export function* failTask(failure: TaskFailure): Steps<boolean> {
+  const task = yield* findClaimed(failure.claim)
+  if (task === undefined) return false
+  const { code, message, next } = failure
+  const nowMs = yield* now()
+  const attempts = task.attempts + 1n
+  yield* noteError(task, { code, message })
+  const slices = yield* slicesOf(task)
+  switch (next.kind) {
+    case 'retry':
+      yield* requeueTask(task, { attempts, notBeforeMs: nowMs + BigInt(Math.ceil(next.delayMs)) })
+      return true
+    case 'park':
+      yield* requeueTask(task, { attempts, notBeforeMs: 0n })
+      yield* finishTask(task, 'parked')
+      yield* stopPartitionsOf(task, slices, { code, message })
+      return true
+    case 'split':
+      yield* splitTask(task, slices, next.newTaskIds, nowMs)
+      return true
+    case 'stop_table':
+      yield* requeueTask(task, { attempts, notBeforeMs: 0n })
+      yield* stopTable(task.table_id, { code, reason: message, details: { taskId: task.task_id } })
+      return true
+    default:
+      return unreachable(next)
+  }
+}
+
+function* stopPartitionsOf(
+  task: Task,
+  slices: readonly Slice[],
+  error: { readonly code: string; readonly message: string },
+): Steps<void> {
+  for (const { topic, partition, start_offset, end_offset } of slices) {
+    const source = yield* requireSource({ tableId: task.table_id, topic, partition: toNumber(partition) })
+    yield* stopSource(source, {
+      code: error.code,
+      reason: error.message,
+      details: { taskId: task.task_id, startOffset: start_offset, endOffset: end_offset },
+    })
+  }
+}
+
+/** One task per slice in the place of the whole, so that only the slice that fails stops its partition. */
+function* splitTask(
+  task: Task,
+  slices: readonly Slice[],
+  newTaskIds: readonly string[],
+  nowMs: bigint,
+): Steps<void> {
+  invariant(
+    slices.length > 1 && new Set(newTaskIds).size === slices.length,
+    `task ${task.task_id} of ${slices.length} slices (${slices.map(nameOf).join(', ')}) is to be split into ${newTaskIds.length} tasks`,
+  )
+  for (const [index, slice] of slices.entries()) {
+    const taskId = newTaskIds[index]
+    invariant(taskId !== undefined, `slice ${index} of task ${task.task_id} has no id for its own task`)
+    yield* moveSliceToOwnTask(task, slice, { taskId, nowMs })
+  }
+  yield* finishTask(task, 'cancelled')
+}

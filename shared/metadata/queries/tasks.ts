@@ -1,0 +1,171 @@
+/** Planning tasks, and listing them. */
+import { sql } from 'kysely'
+import { invariant } from '../../runtime/errors.ts'
+import { segmentsToJson, segmentToJson } from '../json-columns.ts'
+import type { NewTask, OperatorNote, TaskRecord, TaskState } from '../metadata-store.ts'
+import { present, toNumber } from '../rows.ts'
+import { all, change, now, type Steps, sqlStatement, statement } from '../steps.ts'
+import { appendEvent } from './events.ts'
+import { activateSource, findSource, nameOf, type Source } from './partitions.ts'
+import { requireTable } from './tables.ts'
+import { findTask, insertSlice, insertTask, requeueTask, slicesOf, type Task, taskOf } from './task-rows.ts'
+
+const updatePlanned = statement(
+  (db, p: { sourceKey: bigint; plannedOffset: bigint; lastPlanned: string | null }) =>
+    db
+      .updateTable('source_partition')
+      .set({ planned_offset: p.plannedOffset, last_planned: p.lastPlanned })
+      .where('source_key', '=', p.sourceKey),
+)
+/** A task with one active partition is runnable: at the claim, slices of the others leave it. */
+const selectRunnable = sqlStatement<{ nowMs: bigint; limit: number }, { task_id: string }>(
+  p => sql`select task_id from convert_task
+    where state in ('queued', 'claimed')
+      and ((state = 'queued' and not_before_ms <= ${p.nowMs}) or (state = 'claimed' and lease_until_ms <= ${p.nowMs}))
+      and exists (select 1 from iceberg_table
+        where iceberg_table.table_id = convert_task.table_id and iceberg_table.state = 'active')
+      and exists (select 1 from task_slice join source_partition using (source_key)
+        where task_slice.task_key = convert_task.task_key and task_slice.state = 'planned'
+          and source_partition.state = 'active')
+    order by task_key limit ${p.limit}`,
+)
+const selectAnyTable = statement((db, p: { state: TaskState; limit: number }) =>
+  db.selectFrom('convert_task').selectAll().where('state', '=', p.state).orderBy('task_key').limit(p.limit),
+)
+const selectOfTable = statement((db, p: { tableId: string; state: TaskState; limit: number }) =>
+  db
+    .selectFrom('convert_task')
+    .selectAll()
+    .where('table_id', '=', p.tableId)
+    .where('state', '=', p.state)
+    .orderBy('task_key')
+    .limit(p.limit),
+)
+const countInFlight = sqlStatement<{ tableId: string }, { state: TaskState; count: bigint }>(
+  p => sql`select state, count(*) as count from convert_task
+    where table_id = ${p.tableId} and state in ('queued', 'claimed', 'staged', 'parked') group by state`,
+)
+
+const ALL_STATES: readonly TaskState[] = ['queued', 'claimed', 'staged', 'committed', 'parked', 'cancelled']
+
+export function* planTask(task: NewTask): Steps<{ readonly kind: 'planned' } | { readonly kind: 'stale' }> {
+  assertWellFormed(task)
+  const table = yield* requireTable(task.tableId)
+  invariant(table.kind === 'rows', `task ${task.taskId} is planned for the dead-letter table ${table.name}`)
+  if (table.state !== 'active') return { kind: 'stale' }
+  const sources: Source[] = []
+  for (const slice of task.slices) {
+    const source = yield* findSource({ tableId: task.tableId, ...slice })
+    if (source === undefined || source.state !== 'active') return { kind: 'stale' }
+    if (toNumber(source.incarnation) !== slice.incarnation) return { kind: 'stale' }
+    if (source.planned_offset !== slice.startOffset) return { kind: 'stale' }
+    // A shared task commits all its slices at once, so each must begin at its watermark.
+    if (task.slices.length > 1 && source.committed_offset !== source.planned_offset) return { kind: 'stale' }
+    sources.push(source)
+  }
+
+  const { taskId, tableId, schemaId, specId } = task
+  const taskKey = yield* insertTask({ taskId, tableId, schemaId, specId, nowMs: yield* now() })
+  for (const [position, slice] of task.slices.entries()) {
+    const source = sources[position]
+    invariant(source !== undefined, `slice ${position} of task ${taskId} lost its partition`)
+    yield* change(insertSlice, {
+      task_key: taskKey,
+      position,
+      source_key: source.source_key,
+      start_offset: slice.startOffset,
+      end_offset: slice.endOffset,
+      segments: segmentsToJson(slice.segments),
+      state: 'planned',
+    })
+    const last = slice.segments.at(-1)
+    yield* change(updatePlanned, {
+      sourceKey: source.source_key,
+      plannedOffset: slice.endOffset,
+      lastPlanned: last === undefined ? source.last_planned : segmentToJson(last),
+    })
+  }
+  return { kind: 'planned' }
+}
+
+function assertWellFormed({ taskId, slices }: NewTask): void {
+  invariant(slices.length > 0, `task ${taskId} has no slices`)
+  invariant(
+    new Set(slices.map(nameOf)).size === slices.length,
+    `task ${taskId} takes two slices of one partition`,
+  )
+  for (const { topic, partition, startOffset, endOffset } of slices) {
+    invariant(
+      startOffset < endOffset,
+      `task ${taskId} plans ${topic}-${partition} from ${startOffset} to ${endOffset}, which is empty`,
+    )
+  }
+}
+
+export function* listRunnableTasks(limit: number): Steps<readonly string[]> {
+  const rows = yield* all(selectRunnable, { nowMs: yield* now(), limit })
+  return rows.map(row => row.task_id)
+}
+
+/** Oldest first within each state, states in the order given. */
+export function* listTasks(filter: {
+  readonly tableId?: string
+  readonly states?: readonly TaskState[]
+  readonly limit: number
+}): Steps<readonly TaskRecord[]> {
+  const { tableId } = filter
+  const tasks: TaskRecord[] = []
+  for (const state of filter.states ?? ALL_STATES) {
+    const limit = filter.limit - tasks.length
+    if (limit <= 0) break
+    const rows =
+      tableId === undefined
+        ? yield* all(selectAnyTable, { state, limit })
+        : yield* all(selectOfTable, { tableId, state, limit })
+    for (const row of rows) tasks.push(recordOf(row, taskOf(row, yield* slicesOf(row))))
+  }
+  return tasks
+}
+
+function recordOf(row: Task, task: ReturnType<typeof taskOf>): TaskRecord {
+  return {
+    ...task,
+    state: row.state,
+    createdAtMs: toNumber(row.created_at_ms),
+    ...present('lastErrorCode', row.last_error_code),
+    ...present('lastErrorMessage', row.last_error_message),
+  }
+}
+
+export function* countTasks(tableId: string): Steps<Readonly<Record<TaskState, number>>> {
+  const table = yield* requireTable(tableId)
+  const counts = {
+    queued: 0,
+    claimed: 0,
+    staged: 0,
+    parked: 0,
+    committed: toNumber(table.committed_tasks),
+    cancelled: toNumber(table.cancelled_tasks),
+  }
+  for (const { state, count } of yield* all(countInFlight, { tableId })) counts[state] = toNumber(count)
+  return counts
+}
+
+export function* unparkTask(
+  taskId: string,
+  note: OperatorNote,
+): Steps<{ readonly kind: 'unparked' | 'missing' }> {
+  const task = yield* findTask(taskId)
+  if (task?.state !== 'parked') return { kind: 'missing' }
+  yield* requeueTask(task, { attempts: 0n, notBeforeMs: 0n })
+  const slices = yield* slicesOf(task)
+  for (const slice of slices) yield* activateSource(slice.source_key)
+  yield* appendEvent({
+    type: 'operator.unpark',
+    tableId: task.table_id,
+    message: `Task ${taskId} (${slices.map(nameOf).join(', ')}) was queued again by ${note.who}: ${note.why}`,
+    details: { taskId },
+    note,
+  })
+  return { kind: 'unparked' }
+}

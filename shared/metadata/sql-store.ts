@@ -1,0 +1,87 @@
+/** The metadata store over any SQL database: each method is one transaction of `queries/`, run by the database's own runner. */
+import type { MetadataStore } from './metadata-store.ts'
+import * as accounts from './queries/accounts.ts'
+import * as claims from './queries/claims.ts'
+import { commitTask } from './queries/commit.ts'
+import { completeSnapshot } from './queries/complete-snapshot.ts'
+import * as events from './queries/events.ts'
+import * as files from './queries/files.ts'
+import * as giveUp from './queries/give-up.ts'
+import * as leases from './queries/leases.ts'
+import * as partitions from './queries/partitions.ts'
+import * as publications from './queries/publications.ts'
+import * as snapshots from './queries/snapshots.ts'
+import * as tables from './queries/tables.ts'
+import * as tasks from './queries/tasks.ts'
+import { listOperatorSkips } from './queries/watermark.ts'
+import { now, type Steps } from './steps.ts'
+
+/** Runs transactions. Either all of a transaction's changes are durable when its promise resolves, or none was made. */
+export interface TransactionRunner {
+  /** Statements that change nothing, all on one state of the database. */
+  read<T>(steps: () => Steps<T>): Promise<T>
+  /** One writer at a time for any table. */
+  write<T>(steps: () => Steps<T>): Promise<T>
+  migrate(): Promise<void>
+  close(): Promise<void>
+}
+
+export function createSqlMetadataStore({ read, write, migrate, close }: TransactionRunner): MetadataStore {
+  return {
+    migrate,
+    close,
+    nowMs: async () => Number(await read(() => now())),
+
+    createTable: (rows, deadLetters) => write(() => tables.createTable(rows, deadLetters)),
+    listTables: () => read(() => tables.listTables()),
+    loadTable: name => read(() => tables.loadTable(name)),
+    setTableState: (tableId, state, note) => write(() => tables.setTableState(tableId, state, note)),
+
+    listPartitions: (tableId, options) => read(() => partitions.listPartitions(tableId, options)),
+    registerPartition: input => write(() => partitions.registerPartition(input)),
+    stopPartition: (id, stop) => write(() => partitions.stopPartition(id, stop)),
+    pausePartition: (id, note) => write(() => partitions.pausePartition(id, note)),
+    resumePartition: (id, note) => write(() => partitions.resumePartition(id, note)),
+    skipTo: (id, offset, note) => write(() => giveUp.skipTo(id, offset, note)),
+    replanPartition: id => write(() => giveUp.replanPartition(id)),
+    unparkTask: (taskId, note) => write(() => tasks.unparkTask(taskId, note)),
+
+    planTask: task => write(() => tasks.planTask(task)),
+    listRunnableTasks: limit => read(() => tasks.listRunnableTasks(limit)),
+    claimTask: (taskId, claim) => write(() => claims.claimTask(taskId, claim)),
+    extendClaim: (claim, leaseMs) => write(() => claims.extendClaim(claim, leaseMs)),
+    commitTask: commit => write(() => commitTask(commit)),
+    failTask: failure => write(() => claims.failTask(failure)),
+    listTasks: filter => read(() => tasks.listTasks(filter)),
+    countTasks: tableId => read(() => tasks.countTasks(tableId)),
+
+    listAccounts: (tableId, page) => read(() => accounts.listAccounts(tableId, page)),
+    listOperatorSkips: tableId => read(() => listOperatorSkips(tableId)),
+    listDeadLetters: (tableId, limit) => read(() => accounts.listDeadLetters(tableId, limit)),
+    sumAccounts: tableId => read(() => accounts.sumAccounts(tableId)),
+
+    loadSnapshotInput: tableId => read(() => snapshots.loadSnapshotInput(tableId)),
+    insertSnapshotIntent: snapshot => write(() => snapshots.insertSnapshotIntent(snapshot)),
+    completeSnapshot: cut => write(() => completeSnapshot(cut)),
+    abandonSnapshot: (tableId, snapshotId) => write(() => snapshots.abandonSnapshot(tableId, snapshotId)),
+    listSnapshots: tableId => read(() => snapshots.listSnapshots(tableId)),
+    expireSnapshots: (tableId, snapshotIds) => write(() => snapshots.expireSnapshots(tableId, snapshotIds)),
+    listFilesOfManifests: (tableId, paths) => read(() => files.listFilesOfManifests(tableId, paths)),
+    listFiles: (tableId, page) => read(() => files.listFiles(tableId, page)),
+
+    loadPublication: (tableId, catalog) => read(() => publications.loadPublication(tableId, catalog)),
+    listPublications: tableId => read(() => publications.listPublications(tableId)),
+    beginPublication: (tableId, catalog, intent) =>
+      write(() => publications.beginPublication(tableId, catalog, intent)),
+    confirmPublication: (tableId, catalog, intent, metadataLogMax) =>
+      write(() => publications.confirmPublication(tableId, catalog, intent, metadataLogMax)),
+    failPublication: (tableId, catalog, failure) =>
+      write(() => publications.failPublication(tableId, catalog, failure)),
+
+    acquireLease: (name, holder, ttlMs) => write(() => leases.acquireLease(name, holder, ttlMs)),
+    releaseLease: (name, holder) => write(() => leases.releaseLease(name, holder)),
+
+    appendEvent: event => write(() => events.appendEvent(event)),
+    listEvents: filter => read(() => events.listEvents(filter)),
+  }
+}

@@ -1,0 +1,136 @@
+/**
+ * Transactions as generators: a method of the store yields the statements that it wants run, one at a time, and a runner of the
+ * dialect answers. SQLite's runner answers at once, so that no other code of the process runs inside a transaction (`node:sqlite`
+ * blocks anyway); PostgreSQL's will await between the same statements. `queries/` is written once for both.
+ *
+ * Statements are built with Kysely once, with placeholders, and kept as SQL text: building takes longer than running.
+ */
+import type { CompiledQuery, Insertable, Kysely, RawBuilder } from 'kysely'
+import { invariant } from '../runtime/errors.ts'
+import type { Database } from './database.ts'
+
+/** What a statement may be given: `boolean` becomes 0 or 1, a `number` must be an integer. */
+export type SqlValue = null | string | number | bigint | boolean | Uint8Array
+
+interface Compilable<R> {
+  compile(): CompiledQuery<R>
+}
+
+/** A statement that takes the named parameters `P` and answers rows `R`. */
+export interface Statement<P, R> {
+  readonly build: (db: Kysely<Database>, parameters: P) => Compilable<R>
+}
+
+/** Any statement, as runners see it. */
+export type AnyStatement = Statement<never, unknown>
+
+export type Step =
+  /** Answered by the database's clock, Unix ms, as a bigint. */
+  | { readonly kind: 'now' }
+  /** Answered by an array of rows, their integers as bigint. */
+  | { readonly kind: 'rows'; readonly statement: AnyStatement; readonly parameters: object }
+  /** Runs once for each set of parameters; answered by the number of rows changed, summed. */
+  | { readonly kind: 'change'; readonly statement: AnyStatement; readonly sets: readonly object[] }
+
+export type Steps<T> = Generator<Step, T, unknown>
+
+/** `build` must use the parameters only as values; it runs once per database, with placeholders in their stead. */
+export function statement<P, R>(build: Statement<P, R>['build']): Statement<P, R> {
+  return { build }
+}
+
+/** A statement written with Kysely's `sql` template. */
+export function sqlStatement<P, R>(build: (parameters: P) => RawBuilder<R>): Statement<P, R> {
+  return { build: (db, parameters) => ({ compile: () => build(parameters).compile(db) }) }
+}
+
+/** Inserts one row of the named columns. */
+export function insertStatement<T extends keyof Database, C extends keyof Insertable<Database[T]> & string>(
+  table: T,
+  columns: readonly C[],
+): Statement<Pick<Insertable<Database[T]>, C>, unknown> {
+  return statement((db, parameters) => {
+    const values = Object.fromEntries(columns.map(column => [column, parameters[column]]))
+    // Kysely cannot follow a table name that is itself a type parameter; the signature above has checked the columns.
+    return db.insertInto(table).values(values as never)
+  })
+}
+
+export function* now(): Steps<bigint> {
+  const answer = yield { kind: 'now' }
+  invariant(typeof answer === 'bigint', `the database's clock answered ${String(answer)}`)
+  return answer
+}
+
+export function* all<P extends object, R>(query: Statement<P, R>, parameters: P): Steps<readonly R[]> {
+  const rows = yield { kind: 'rows', statement: query, parameters }
+  // The tables are STRICT and created by the migrations that this code ships with, so rows have the types that Kysely derived.
+  return rows as readonly R[]
+}
+
+/** The first row, if any. */
+export function* first<P extends object, R>(query: Statement<P, R>, parameters: P): Steps<R | undefined> {
+  const rows = yield* all(query, parameters)
+  return rows[0]
+}
+
+/** The number of rows changed. */
+export function* change<P extends object>(query: Statement<P, unknown>, parameters: P): Steps<number> {
+  return yield* changeMany(query, [parameters])
+}
+
+/** Runs the statement for each set of parameters; the number of rows changed, summed. */
+export function* changeMany<P extends object>(
+  query: Statement<P, unknown>,
+  sets: readonly P[],
+): Steps<number> {
+  const changes = yield { kind: 'change', statement: query, sets }
+  invariant(
+    typeof changes === 'number',
+    `a statement answered ${String(changes)} instead of a number of rows`,
+  )
+  return changes
+}
+
+// ---- for runners -------------------------------------------------------------------------------------------------
+
+/** What a runner needs: SQL text, and its positional values for a set of named parameters. */
+export interface CompiledStatement {
+  readonly sql: string
+  bind(parameters: object): readonly (null | string | bigint | Uint8Array)[]
+}
+
+class Placeholder {
+  readonly name: string
+  constructor(name: string) {
+    this.name = name
+  }
+}
+
+const placeholders = new Proxy({}, { get: (_target, name) => new Placeholder(String(name)) })
+
+/** `db` decides the dialect; it only builds, and never runs anything. */
+export function compileStatement(db: Kysely<Database>, { build }: AnyStatement): CompiledStatement {
+  // The proxy stands for the parameters of any statement: whatever name is read, it answers a placeholder.
+  const { sql, parameters: slots } = build(db, placeholders as never).compile()
+  return {
+    sql,
+    bind: parameters =>
+      slots.map(slot => toSql(slot instanceof Placeholder ? Reflect.get(parameters, slot.name) : slot, sql)),
+  }
+}
+
+function toSql(value: unknown, sql: string): null | string | bigint | Uint8Array {
+  if (value === null || typeof value === 'string' || typeof value === 'bigint') return value
+  if (typeof value === 'boolean') return value ? 1n : 0n
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return BigInt(value)
+  invariant(value instanceof Uint8Array, `a statement was given ${String(value)} as a value: ${sql}`)
+  return value
+}
+
+/** Runs the steps to their end with answers given at once. */
+export function runSteps<T>(steps: Steps<T>, answer: (step: Step) => unknown): T {
+  let next = steps.next()
+  while (!next.done) next = steps.next(answer(next.value))
+  return next.value
+}
