@@ -4,6 +4,7 @@
  * default of 16 KiB; snappy and lz4 go through native modules behind our own walk of their framings.
  */
 import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { PADDING_BYTES } from '../object-store/padded-bytes.ts'
 import { unreachable } from '../runtime/errors.ts'
 import {
   DecompressionFault,
@@ -13,7 +14,7 @@ import {
 } from './decompression.ts'
 import { compressLz4Frame, decompressLz4Frame } from './lz4-frame.ts'
 import { malformed } from './malformed.ts'
-import { PADDING_BYTES, type PaddedBytes, padBytes } from './padded-bytes.ts'
+import { type PaddedBytes, padBytes } from './padded-bytes.ts'
 import { compressRawSnappy, compressXerialSnappy, decompressSnappy } from './snappy-framing.ts'
 
 export type Codec = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'

@@ -3,7 +3,7 @@
  * Invariant: no codec allocates by a size that its input merely claims; a claim is first held against what the format
  * could at most expand that many bytes to, and against the maximum for a batch.
  */
-import { PADDING_BYTES } from './padded-bytes.ts'
+import { PADDING_BYTES } from '../object-store/padded-bytes.ts'
 
 /** The decompressed records of one batch. Producers bound a batch by what it weighs before compression, usually 1 MiB. */
 export const MAX_DECOMPRESSED_BATCH_BYTES = 512 * 1024 * 1024

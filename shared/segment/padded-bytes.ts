@@ -1,8 +1,8 @@
 /**
- * Bytes with room to read past their end. The tuned loops read a few bytes ahead without asking; out of range a typed
- * array answers `undefined`, which arithmetic turns into 0 or NaN, so every buffer they see carries this padding.
+ * Bytes with room to read past their end (`PADDING_BYTES` of object-store/padded-bytes.ts). The tuned loops read a few bytes
+ * ahead without asking; out of range a typed array answers `undefined`, which arithmetic turns into 0 or NaN.
  */
-export const PADDING_BYTES = 64
+import { copyPadded, PADDING_BYTES } from '../object-store/padded-bytes.ts'
 
 export interface PaddedBytes {
   /** A plain Uint8Array (a Buffer is markedly slower in hot loops), `byteLength` bytes of content and then the padding. */
@@ -16,9 +16,7 @@ export function padBytes(bytes: Uint8Array): PaddedBytes {
   if (buffer.byteLength - byteOffset - byteLength >= PADDING_BYTES) {
     return { bytes: new Uint8Array(buffer, byteOffset, byteLength + PADDING_BYTES), byteLength }
   }
-  const copy = new Uint8Array(byteLength + PADDING_BYTES)
-  copy.set(bytes)
-  return { bytes: copy, byteLength }
+  return { bytes: new Uint8Array(copyPadded(bytes).buffer), byteLength }
 }
 
 /** A DataView over exactly the view's bytes. */

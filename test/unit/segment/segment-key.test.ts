@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest'
-import { baseOffsetOfKey, indexObjectKey, segmentObjectKey } from '../../../shared/segment/segment-key.ts'
+import {
+  baseOffsetOfKey,
+  indexObjectKey,
+  placeOfKey,
+  segmentObjectKey,
+} from '../../../shared/segment/segment-key.ts'
 
 const place = { topic: 'orders.v1', partition: 12, baseOffset: 345n }
 
@@ -16,4 +21,11 @@ test.each([
   ['t/0/segment-00000000000000000345.kfs.tmp', undefined],
 ])('the name %s claims base offset %s', (key, offset) => {
   expect(baseOffsetOfKey(key)).toBe(offset)
+})
+
+test('a whole path gives its place, whatever stands before it', () => {
+  expect(placeOfKey(`s3://bucket/ns/a/${segmentObjectKey(place)}`)).toEqual(place)
+  expect(placeOfKey(indexObjectKey(place))).toEqual(place)
+  expect(placeOfKey('segment-00000000000000000345.kfs')).toBeUndefined()
+  expect(placeOfKey('orders/01/segment-00000000000000000345.kfs')).toBeUndefined()
 })
