@@ -28,6 +28,7 @@ import {
 } from 'apache-arrow'
 import { BufferRegion, FieldNode, RecordBatch as RecordBatchHeader } from 'apache-arrow/ipc/metadata/message'
 import type { Column, ColumnBatch, FixedWidthColumn } from '../columns/column.ts'
+import { fixedWidthBytes } from '../columns/fixed-builder.ts'
 import type { IcebergType, NestedField, Schema } from '../iceberg/schema.ts'
 import { invariant, unreachable } from '../runtime/errors.ts'
 
@@ -167,7 +168,7 @@ function addColumn(layout: Layout, column: Column): void {
   )
   switch (column.layout) {
     case 'fixed':
-      addBuffer(layout, column, column.data, fixedWidthBytes(column))
+      addBuffer(layout, column, column.data, dataBytes(column))
       return
     case 'variable':
       addOffsets(layout, column, column.offsets)
@@ -209,31 +210,10 @@ function addBuffer(layout: Layout, column: Column, bytes: Uint8Array, used: numb
 }
 
 /** Bytes of `data` in use, by the table in `column.ts`. */
-function fixedWidthBytes(column: FixedWidthColumn): number {
-  return column.type.kind === 'boolean' ? bitBytes(column.length) : column.length * fixedWidthOf(column.type)
-}
-
-/** Bytes per slot of a fixed-width type other than boolean. */
-export function fixedWidthOf(type: Exclude<FixedWidthColumn['type'], { kind: 'boolean' }>): number {
-  switch (type.kind) {
-    case 'int':
-    case 'date':
-    case 'float':
-      return 4
-    case 'long':
-    case 'time':
-    case 'timestamp':
-    case 'timestamptz':
-    case 'double':
-      return 8
-    case 'decimal':
-    case 'uuid':
-      return 16
-    case 'fixed':
-      return type.length
-    default:
-      return unreachable(type)
-  }
+function dataBytes(column: FixedWidthColumn): number {
+  return column.type.kind === 'boolean'
+    ? bitBytes(column.length)
+    : column.length * fixedWidthBytes(column.type)
 }
 
 /** An encapsulated message: continuation marker, length of the padded metadata, metadata (IPC, "Encapsulated message format"). */

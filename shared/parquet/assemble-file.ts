@@ -75,9 +75,9 @@ export function findFooter(bytes: Uint8Array): number {
   const end = bytes.length - TAIL_BYTES
   const magic = bytes.subarray(end + 4)
   if (end < MAGIC.length || !MAGIC.every((byte, i) => magic[i] === byte))
-    throw malformed('no PAR1 at the end', bytes)
+    throw malformedParquet('no PAR1 at the end', bytes)
   const length = new DataView(bytes.buffer, bytes.byteOffset + end, 4).getUint32(0, true)
-  if (length > end - MAGIC.length) throw malformed(`a footer of ${length} bytes`, bytes)
+  if (length > end - MAGIC.length) throw malformedParquet(`a footer of ${length} bytes`, bytes)
   return end - length
 }
 
@@ -229,11 +229,12 @@ function concat(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   return joined
 }
 
-function malformed(found: string, bytes: Uint8Array): AppError {
+export function malformedParquet(found: string, bytes: Uint8Array, cause?: unknown): AppError {
   return new AppError({
     code: 'parquet-malformed',
     next: 'park',
     message: `Reading a Parquet file of ${bytes.length} bytes: found ${found}. It is damaged, cut short or not a Parquet file.`,
     details: { sizeBytes: bytes.length },
+    cause,
   })
 }

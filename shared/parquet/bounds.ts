@@ -4,15 +4,13 @@
  * What is ugly here is so for speed; `test/property/parquet/column-metrics.test.ts` holds every loop against a plain twin that compares
  * JavaScript values. Measured on lineitem rows: see `bench/parquet.ts`, key `metrics_share`.
  * - 64-bit integers are compared as doubles, and by 32-bit words when those would round: a bigint per value would cost ten times as much.
- * - Bytes are compared in place, at most the first 65; slots are remembered by number and copied once per batch. 16 code points take
- *   64 bytes at most, so one byte more tells whether a bound was cut.
  * - `as number` after an index: the loops stay within lengths that `arrow-data.ts` has checked, and `?? 0` would cost a test per value.
  */
 import type { FixedWidthColumn, VariableColumn } from '../columns/column.ts'
 import type { PrimitiveType } from '../iceberg/schema.ts'
 import { serializeSingleValue } from '../iceberg/single-value.ts'
 import { unreachable } from '../runtime/errors.ts'
-import { fixedWidthOf } from './arrow-data.ts'
+import { byteBounds } from './byte-bounds.ts'
 
 type LeafColumn = FixedWidthColumn | VariableColumn
 
@@ -28,9 +26,6 @@ export interface Bounds {
   add(column: LeafColumn, validity: Uint8Array | undefined): void
   result(): BoundsResult
 }
-
-/** Bytes of a string or binary that can matter to a bound truncated to 16 code points. */
-const MAX_COMPARED_BYTES = 65
 
 export function createBounds(type: PrimitiveType): Bounds {
   switch (type.kind) {
@@ -52,7 +47,7 @@ export function createBounds(type: PrimitiveType): Bounds {
       return wordBounds(type, 4, type.precision <= 18 ? 2 : 4)
     case 'uuid':
     case 'fixed':
-      return byteBounds(fixedWidthOf(type))
+      return byteBounds(type.kind === 'uuid' ? 16 : type.length)
     case 'string':
     case 'binary':
       return byteBounds(undefined)
@@ -213,115 +208,6 @@ function wordsToBigint(values: Int32Array, at: number, count: number): bigint {
   for (let word = count - 2; word >= 0; word--)
     value = (value << 32n) | BigInt((values[at + word] ?? 0) >>> 0)
   return value
-}
-
-/** Byte strings in unsigned lexicographic order: of `width` bytes each, or of variable length and then cut. */
-function byteBounds(width: number | undefined): Bounds {
-  let least: Uint8Array | undefined
-  let most: Uint8Array | undefined
-  return {
-    add(column, validity) {
-      const found =
-        column.layout === 'variable'
-          ? extremeRanges(column.values, column.offsets, 1, column.length, validity)
-          : extremeRanges(column.data, undefined, width ?? 0, column.length, validity)
-      if (found === undefined) return
-      if (least === undefined || Buffer.compare(found.least, least) < 0) least = found.least.slice()
-      if (most === undefined || Buffer.compare(found.most, most) > 0) most = found.most.slice()
-    },
-    result: () => ({ lower: least, upper: most, nans: 0 }),
-  }
-}
-
-function extremeRanges(
-  values: Uint8Array,
-  offsets: Int32Array | undefined,
-  width: number,
-  slots: number,
-  validity: Uint8Array | undefined,
-): { readonly least: Uint8Array; readonly most: Uint8Array } | undefined {
-  const bytes: ByteRanges = {
-    values,
-    view: new DataView(values.buffer, values.byteOffset, values.byteLength),
-  }
-  // Fixed-width values are compared whole: nothing of them is cut.
-  const cap = offsets === undefined ? width : MAX_COMPARED_BYTES
-  let leastStart = -1
-  let leastLength = 0
-  let leastKey = 0
-  let mostStart = 0
-  let mostLength = 0
-  let mostKey = 0
-  for (let i = 0; i < slots; i++) {
-    if (validity !== undefined && ((validity[i >> 3] as number) & (1 << (i & 7))) === 0) continue
-    const start = offsets === undefined ? i * width : (offsets[i] as number)
-    const whole = offsets === undefined ? width : (offsets[i + 1] as number) - start
-    const length = Math.min(whole, cap)
-    const key =
-      start + 4 <= values.length
-        ? orderKey(bytes.view.getUint32(start), length)
-        : lastKey(values, start, length)
-    if (leastStart < 0) {
-      leastStart = mostStart = start
-      leastLength = mostLength = length
-      leastKey = mostKey = key
-      continue
-    }
-    if (
-      key < leastKey ||
-      (length > 4 && key === leastKey && compareRanges(bytes, start, length, leastStart, leastLength) < 0)
-    ) {
-      leastStart = start
-      leastLength = length
-      leastKey = key
-    }
-    if (
-      key > mostKey ||
-      (length > 4 && key === mostKey && compareRanges(bytes, start, length, mostStart, mostLength) > 0)
-    ) {
-      mostStart = start
-      mostLength = length
-      mostKey = key
-    }
-  }
-  if (leastStart < 0) return undefined
-  return {
-    least: values.subarray(leastStart, leastStart + leastLength),
-    most: values.subarray(mostStart, mostStart + mostLength),
-  }
-}
-
-interface ByteRanges {
-  readonly values: Uint8Array
-  readonly view: DataView
-}
-
-/**
- * A number that orders byte strings by their first four bytes and then by length up to five, which decides nearly always:
- * only two strings of equal key that are both longer than four bytes must be compared.
- */
-function orderKey(fourBytes: number, length: number): number {
-  if (length >= 4) return fourBytes * 8 + (length === 4 ? 4 : 5)
-  return length === 0 ? 0 : ((fourBytes & (-1 << (32 - 8 * length))) >>> 0) * 8 + length
-}
-
-/** The same for values at the end of the buffer, where four bytes cannot be read. */
-function lastKey(values: Uint8Array, start: number, length: number): number {
-  let fourBytes = 0
-  for (let i = 0; i < 4; i++) fourBytes = (fourBytes << 8) | (i < length ? (values[start + i] as number) : 0)
-  return orderKey(fourBytes >>> 0, length)
-}
-
-function compareRanges(bytes: ByteRanges, a: number, aLength: number, b: number, bLength: number): number {
-  const { values, view } = bytes
-  const shared = Math.min(aLength, bLength)
-  let i = 0
-  while (i + 4 <= shared && view.getInt32(a + i) === view.getInt32(b + i)) i += 4
-  for (; i < shared; i++) {
-    const difference = (values[a + i] as number) - (values[b + i] as number)
-    if (difference !== 0) return difference
-  }
-  return aLength - bLength
 }
 
 function fixedData(column: LeafColumn): Uint8Array {

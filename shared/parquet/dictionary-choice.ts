@@ -7,14 +7,16 @@
  * parquet-wasm can address only top-level columns; all nested leaves share one setting, decided by where more of their bytes are.
  */
 import type { Column, ColumnBatch, FixedWidthColumn, VariableColumn } from '../columns/column.ts'
-import { fixedWidthOf } from './arrow-data.ts'
+import { fixedWidthBytes } from '../columns/fixed-builder.ts'
 
-/** Values looked at per column and file. */
+/** Values looked at per column and file, and per batch; at most one slot in eight, so that runs of equal neighbours do not count. */
 const MAX_SAMPLES = 4096
+const MAX_SAMPLES_PER_BATCH = 1024
+const MIN_STRIDE = 8
 /** A dictionary that would grow past this is left out; parquet-rs gives up at 1 MiB. */
 const MAX_DICTIONARY_BYTES = 512 * 1024
-/** Bytes of a value that tell it from others in the sample. */
-const MAX_HASHED_BYTES = 64
+/** Bytes at either end of a value that tell it from others in the sample. */
+const HASHED_END_BYTES = 32
 
 interface LeafSample {
   readonly hashes: Set<number>
@@ -86,12 +88,12 @@ export function createDictionarySampler(): DictionarySampler {
 function sample(leaf: LeafSample, column: FixedWidthColumn | VariableColumn): void {
   const slots = column.length
   leaf.slots += slots
-  const wanted = Math.min(MAX_SAMPLES - leaf.samples, slots)
+  const wanted = Math.min(MAX_SAMPLES - leaf.samples, MAX_SAMPLES_PER_BATCH, Math.ceil(slots / MIN_STRIDE))
   for (let i = 0; i < wanted; i++) {
     const slot = Math.floor((i * slots) / wanted)
     const [start, end] = slotRange(column, slot)
     const values = column.layout === 'variable' ? column.values : column.data
-    leaf.hashes.add(hash(values, start, Math.min(end, start + MAX_HASHED_BYTES)) ^ (end - start))
+    leaf.hashes.add(hash(values, start, end))
     leaf.sampledBytes += end - start
     leaf.samples++
   }
@@ -99,9 +101,8 @@ function sample(leaf: LeafSample, column: FixedWidthColumn | VariableColumn): vo
 
 function slotRange(column: FixedWidthColumn | VariableColumn, slot: number): readonly [number, number] {
   if (column.layout === 'variable') return [column.offsets[slot] ?? 0, column.offsets[slot + 1] ?? 0]
-  // Booleans are never dictionary-encoded; an empty range keeps them out of the weighing.
-  if (column.type.kind === 'boolean') return [0, 0]
-  const width = fixedWidthOf(column.type)
+  // Booleans are never dictionary-encoded; their width of 0 keeps them out of the weighing.
+  const width = fixedWidthBytes(column.type)
   return [slot * width, (slot + 1) * width]
 }
 
@@ -118,9 +119,13 @@ function estimatedBytes(leaf: LeafSample): number {
   return leaf.samples === 0 ? 0 : (leaf.sampledBytes / leaf.samples) * leaf.slots
 }
 
-/** FNV-1a: a few collisions among some thousand samples do not move the estimate. */
+/** FNV-1a over both ends and the length: a few collisions among some thousand samples do not move the estimate. */
 function hash(bytes: Uint8Array, start: number, end: number): number {
-  let value = 0x811c9dc5
-  for (let at = start; at < end; at++) value = Math.imul(value ^ (bytes[at] ?? 0), 0x01000193)
-  return value | 0
+  const headEnd = Math.min(end, start + HASHED_END_BYTES)
+  let value = 0x811c9dc5 ^ (end - start)
+  for (let at = start; at < headEnd; at++) value = Math.imul(value ^ (bytes[at] ?? 0), 0x01000193)
+  for (let at = Math.max(headEnd, end - HASHED_END_BYTES); at < end; at++) {
+    value = Math.imul(value ^ (bytes[at] ?? 0), 0x01000193)
+  }
+  return value
 }

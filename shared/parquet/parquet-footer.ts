@@ -7,7 +7,7 @@
 import { type FileMetaData, parquetMetadata, type SchemaElement } from 'hyparquet'
 import type { IcebergType, NestedField, PrimitiveType, Schema } from '../iceberg/schema.ts'
 import { AppError, unreachable } from '../runtime/errors.ts'
-import { findFooter } from './assemble-file.ts'
+import { findFooter, malformedParquet } from './assemble-file.ts'
 
 /** What committing and reading need to know from a footer. */
 export interface FooterFacts {
@@ -18,9 +18,14 @@ export interface FooterFacts {
   readonly splitOffsets: readonly bigint[]
 }
 
+/** Throws `parquet-malformed`. */
 export function readParquetFooter(bytes: Uint8Array): FileMetaData {
-  const footerStart = findFooter(bytes)
-  return parquetMetadata(bytes.subarray(footerStart), { geoparquet: false })
+  const footer = bytes.subarray(findFooter(bytes))
+  try {
+    return parquetMetadata(footer, { geoparquet: false })
+  } catch (cause) {
+    throw malformedParquet('a footer that cannot be read', bytes, cause)
+  }
 }
 
 /**
@@ -55,9 +60,22 @@ function chunkFacts(metadata: FileMetaData, footerStart: number): FooterFacts {
       columnSizes.set(fieldId, (columnSizes.get(fieldId) ?? 0n) + facts.total_compressed_size)
     }
   }
-  if (position > BigInt(footerStart))
-    throw mismatch('end of the column chunks', position, `at most ${footerStart}`)
+  verifyIndexes(metadata, position, BigInt(footerStart))
   return { recordCount: metadata.num_rows, columnSizes, splitOffsets }
+}
+
+/** Behind the chunks come the column indexes, then the offset indexes, then the footer, without a gap. */
+function verifyIndexes(metadata: FileMetaData, chunksEnd: bigint, footerStart: bigint): void {
+  let position = chunksEnd
+  const chunks = metadata.row_groups.flatMap(group => group.columns)
+  const place = (what: string, offset: bigint | undefined, length: number | undefined): void => {
+    if (offset === undefined || length === undefined) return
+    same(`start of a ${what} index`, offset, position)
+    position += BigInt(length)
+  }
+  for (const chunk of chunks) place('column', chunk.column_index_offset, chunk.column_index_length)
+  for (const chunk of chunks) place('offset', chunk.offset_index_offset, chunk.offset_index_length)
+  same('start of the footer', footerStart, position)
 }
 
 /** The facts of one element that a reader depends on, as text for comparison and for the message. */

@@ -1,0 +1,78 @@
+import { describe, expect, test } from 'vitest'
+import type { NestedField } from '../../../shared/iceberg/schema.ts'
+import { createDictionarySampler } from '../../../shared/parquet/dictionary-choice.ts'
+import { batchOf, type Row, schemaOf } from './batches.ts'
+
+const ROWS = 30_000
+const LONG: NestedField = { id: 1, name: 'c', required: true, type: { kind: 'long' } }
+const STRING: NestedField = { id: 1, name: 'c', required: true, type: { kind: 'string' } }
+
+function choose(field: NestedField, row: (i: number) => Row, rowsPerBatch = ROWS) {
+  const schema = schemaOf(field)
+  const sampler = createDictionarySampler()
+  for (let at = 0; at < ROWS; at += rowsPerBatch) {
+    sampler.add(
+      batchOf(
+        schema,
+        Array.from({ length: rowsPerBatch }, (_, i) => row(at + i)),
+      ),
+    )
+  }
+  return sampler.choose()
+}
+
+/** One of `distinct` numbers, scattered so that neighbours are not alike. */
+function scattered(i: number, distinct: number): number {
+  const mixed = Math.imul(i ^ (i >>> 7), 0x9e3779b1) >>> 0
+  return (mixed >>> 5) % distinct
+}
+
+describe('choice of dictionaries', () => {
+  test.each<readonly [string, boolean, NestedField, (i: number) => Row]>([
+    ['unique keys', false, LONG, i => ({ c: BigInt(i) })],
+    ['sorted keys of four rows each', false, LONG, i => ({ c: BigInt(i >> 2) })],
+    ['three codes', true, STRING, i => ({ c: ['R', 'A', 'N'][i % 3] ?? '' })],
+    [
+      '5,000 scattered numbers, nearly distinct in a sample',
+      true,
+      LONG,
+      i => ({ c: BigInt(scattered(i, 5000)) }),
+    ],
+    ['200,000 scattered numbers', false, LONG, i => ({ c: BigInt(scattered(i, 200_000)) })],
+    [
+      '5,000 scattered texts of 200 bytes, too many bytes',
+      false,
+      STRING,
+      i => ({ c: `${scattered(i, 5000)}`.padEnd(200, 'x') }),
+    ],
+    ['unique texts that differ only at their ends', false, STRING, i => ({ c: `${'same '.repeat(20)}${i}` })],
+  ])('%s: dictionary %s', (_, expected, field, row) => {
+    expect(choose(field, row).topLevel.get('c')).toBe(expected)
+    expect(choose(field, row, 3000).topLevel.get('c')).toBe(expected)
+  })
+
+  test('nested leaves share the choice of those with more bytes', () => {
+    const field = (wide: 'unique' | 'code'): [NestedField, (i: number) => Row] => [
+      {
+        id: 1,
+        name: 's',
+        required: true,
+        type: {
+          kind: 'struct',
+          fields: [
+            { id: 2, name: 'unique', required: true, type: { kind: 'string' } },
+            { id: 3, name: 'code', required: true, type: { kind: 'string' } },
+          ],
+        },
+      },
+      i => ({
+        s: {
+          unique: `${i}`.padStart(wide === 'unique' ? 50 : 6, '0'),
+          code: `${i % 3}`.padStart(wide === 'code' ? 50 : 6, '0'),
+        },
+      }),
+    ]
+    expect(choose(...field('unique')).nested).toBe(false)
+    expect(choose(...field('code')).nested).toBe(true)
+  })
+})
