@@ -1,0 +1,18 @@
+/**
+ * The port to the queue: ids of tasks that may be run, and nothing else. It may lose them at any moment: tasks are rows of the
+ * metadata database, and a sweep over the runnable ones puts back what the queue forgot. A task taken twice commits once.
+ * Every implementation passes `test/contract/task-queue.ts`.
+ */
+export interface TaskQueue {
+  /**
+   * Adds the ids at the end, in order; one that waits already keeps its place. Answers the ids that it took in, each once: those left out found
+   * the queue full, or closed, and are for a later sweep.
+   */
+  enqueue(taskIds: readonly string[]): Promise<readonly string[]>
+  /** The id that has waited longest, each to one taker; waits for one. `undefined` when `signal` aborts or the queue closes. */
+  take(signal: AbortSignal): Promise<string | undefined>
+  /** Ids that wait. */
+  size(): Promise<number>
+  /** Ends every wait. */
+  close(): Promise<void>
+}
