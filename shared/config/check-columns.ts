@@ -2,8 +2,8 @@
 import type { FieldOptions } from '../decode/field-options.ts'
 import type { IcebergType, NestedField, PrimitiveType } from '../iceberg/schema.ts'
 import { isPrimitive } from '../iceberg/schema-lookup.ts'
+import type { FieldShape, TypeShape } from './column-schema.ts'
 import type { ConfigIssue, ConfigPath } from './config-error.ts'
-import type { FieldShape, TypeShape } from './file-schema.ts'
 import { parseTypeName } from './type-names.ts'
 
 /** Types inside types; Parquet readers and our own decoders recurse. */

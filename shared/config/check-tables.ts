@@ -6,9 +6,10 @@ import { metadataFields } from '../decode/kafka-metadata.ts'
 import type { NestedField } from '../iceberg/schema.ts'
 import { type CheckedColumns, checkColumns } from './check-columns.ts'
 import { checkPartitioning } from './check-partitioning.ts'
+import type { FieldShape } from './column-schema.ts'
 import type { PartitionTermConfig, StartFromConfig } from './config.ts'
 import type { ConfigIssue, ConfigPath } from './config-error.ts'
-import type { FieldShape, TableShape } from './file-schema.ts'
+import type { TableShape } from './file-schema.ts'
 import { closest } from './suggest.ts'
 
 /** Tables with this end of their name are the dead letters of another. */

@@ -4,104 +4,36 @@
  * Every key, default and range here is documented in docs/configuration.md; a test compares the two.
  */
 import { z } from 'zod'
-import { parseStoreUrl } from '../object-store/open-object-store.ts'
+import { fieldKeys, fieldSchema, MAX_FIELDS_PER_STRUCT, typeKeys } from './column-schema.ts'
 import {
   DESIGNED_CATALOG_TYPES,
   DESIGNED_FORMATS,
-  DESIGNED_METADATA_URL,
   DESIGNED_SCHEMA_MODES,
   DESIGNED_SOURCE_TYPES,
 } from './designed-later.ts'
+import { parseRatio } from './scalars.ts'
 import {
-  DURATION_JSON,
-  integerIn,
-  oneOf,
-  type Parsed,
-  parseBoolean,
-  parseDurationMs,
-  parseRatio,
-  parseSizeBytes,
-  type ScalarParser,
-  SIZE_JSON,
-  textOf,
-  within,
-} from './scalars.ts'
+  boolean,
+  duration,
+  integer,
+  name,
+  parseEndpoint,
+  parseMetadataUrl,
+  parseOffset,
+  parseProperty,
+  parseTimestamp,
+  scalar,
+  size,
+  storeUrl,
+  text,
+  word,
+} from './schema-values.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 const MIB = 2 ** 20
 /** More tables in one file are refused. */
 export const MAX_TABLES = 10_000
-export const MAX_FIELDS_PER_STRUCT = 10_000
-
-/** Extra keys of the JSON Schema of a value. */
-type JsonMeta = Readonly<Record<string, unknown>>
-
-/** A single value, parsed by `parse`; on failure the issue carries what was expected, for `describe-issues.ts` to word. */
-function scalar<T>(parse: ScalarParser<T>, json: JsonMeta, description: string) {
-  return z
-    .unknown()
-    .meta({ ...json, description })
-    .transform((value, context): T => {
-      const parsed = parse(value)
-      if (parsed.ok) return parsed.value
-      const { expected, suggestion, notBuilt } = parsed
-      context.addIssue({ code: 'custom', params: { expected, suggestion, notBuilt } })
-      return z.NEVER
-    })
-}
-
-const word = <T extends string>(words: readonly T[], description: string, notBuilt: readonly string[] = []) =>
-  scalar(oneOf(words, notBuilt), { enum: words }, description)
-const text = (expected: string, description: string, pattern?: RegExp) =>
-  scalar(
-    textOf(expected, pattern),
-    { type: 'string', ...(pattern && { pattern: pattern.source }) },
-    description,
-  )
-const integer = (min: number, max: number, description: string) =>
-  scalar(integerIn(min, max), { type: 'integer', minimum: min, maximum: max }, description)
-const boolean = (description: string) => scalar(parseBoolean, { type: 'boolean' }, description)
-const duration = (min: number, max: number, range: string, description: string) =>
-  scalar(
-    within(parseDurationMs, { min, max, text: range }),
-    DURATION_JSON,
-    `${description} A duration from ${range}.`,
-  )
-const size = (min: number, max: number, range: string, description: string) =>
-  scalar(within(parseSizeBytes, { min, max, text: range }), SIZE_JSON, `${description} A size from ${range}.`)
-
-const name = (description: string) =>
-  text('a name of letters, digits, - and _', description, /^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}$/)
-
-function parseUrl(value: unknown): Parsed<string> {
-  try {
-    if (typeof value === 'string') {
-      parseStoreUrl(value, '/')
-      return { ok: true, value }
-    }
-  } catch {
-    // Worded below: the error's own text would repeat the value.
-  }
-  return { ok: false, expected: 's3://bucket/prefix, file:///folder, or file:./folder' }
-}
-
-function parseEndpoint(value: unknown): Parsed<string> {
-  const expected = 'the URL of an S3 server such as http://localhost:9000, without user, path or query'
-  if (typeof value !== 'string' || !URL.canParse(value)) return { ok: false, expected }
-  const url = new URL(value)
-  const isPlain = url.username === '' && url.password === '' && url.search === '' && url.pathname === '/'
-  return isPlain && /^https?:$/.test(url.protocol) ? { ok: true, value: url.origin } : { ok: false, expected }
-}
-
-function parseMetadataUrl(value: unknown): Parsed<string> {
-  const expected = 'sqlite:./file.db or sqlite:/folder/file.db'
-  if (typeof value === 'string' && DESIGNED_METADATA_URL.test(value))
-    return { ok: false, expected, notBuilt: true }
-  const path =
-    typeof value === 'string' ? /^sqlite:(?:\/\/(?=\/))?([^\0?]*[^\0?/:])$/.exec(value)?.[1] : undefined
-  return path === undefined ? { ok: false, expected } : { ok: true, value: path }
-}
 
 const storeKeys = {
   endpoint: scalar(
@@ -124,8 +56,6 @@ const storeKeys = {
   secret_access_key: text('text', 'Write it as a reference to an environment variable.').optional(),
   session_token: text('text', 'For temporary credentials.').optional(),
 }
-
-const storeUrl = (description: string) => scalar(parseUrl, { type: 'string' }, description)
 
 const warehouseObject = z.strictObject({
   url: storeUrl('s3://bucket/prefix, file:///folder or file:./folder.'),
@@ -154,74 +84,6 @@ export const catalogSchema = z.strictObject({
   type: word(['embedded'], 'embedded: kept by Tidewater itself.', DESIGNED_CATALOG_TYPES),
 })
 
-/** A column, or the inside of a list or map, as written. `check-columns.ts` makes sense of it. */
-export interface TypeShape {
-  readonly type: string
-  readonly required?: boolean | undefined
-  readonly fields?: readonly FieldShape[] | undefined
-  readonly element?: string | TypeShape | undefined
-  readonly element_required?: boolean | undefined
-  readonly key?: string | TypeShape | undefined
-  readonly value?: string | TypeShape | undefined
-  readonly value_required?: boolean | undefined
-  readonly epoch_unit?: 'days' | 'seconds' | 'millis' | 'micros' | undefined
-  readonly binary_encoding?: 'base64' | 'hex' | undefined
-}
-
-export interface FieldShape extends TypeShape {
-  readonly name: string
-  readonly id?: number | undefined
-  readonly doc?: string | undefined
-}
-
-const typeName = text(
-  'a type such as long, string, decimal(12,2), timestamptz, struct, list or map',
-  'boolean, int, long, float, double, decimal(p,s), date, time, timestamp, timestamptz, string, uuid, fixed(n), binary, struct, list or map.',
-)
-
-const fieldList: z.ZodType<FieldShape[]> = z.lazy(() => z.array(fieldSchema).max(MAX_FIELDS_PER_STRUCT))
-const innerType: z.ZodType<string | TypeShape> = z.lazy(() =>
-  z.union([typeName, z.strictObject(typeKeys).meta({ id: 'type' })]),
-)
-
-const typeKeys = {
-  type: typeName,
-  required: boolean('A record in which the value is missing or null goes to the dead letters.').optional(),
-  fields: fieldList.optional(),
-  element: innerType.optional(),
-  element_required: boolean('No element of the list may be null.').optional(),
-  key: innerType.optional(),
-  value: innerType.optional(),
-  value_required: boolean('No value of the map may be null.').optional(),
-  epoch_unit: word(
-    ['days', 'seconds', 'millis', 'micros'],
-    'What a JSON number means in a date, time, timestamp or timestamptz column; without it numbers are refused.',
-  ).optional(),
-  binary_encoding: word(
-    ['base64', 'hex'],
-    'How text becomes bytes in a binary or fixed column; base64 unless told.',
-  ).optional(),
-}
-
-/** Column names go into JSON, Parquet and SQL; only control characters are beyond all of them. */
-function parseColumnName(value: unknown): Parsed<string> {
-  const isName =
-    typeof value === 'string' && value !== '' && value.length <= 255 && !/\p{Cc}|\p{Cs}/u.test(value)
-  return isName
-    ? { ok: true, value }
-    : { ok: false, expected: 'the name of the column, which is also its JSON key' }
-}
-
-export const fieldSchema: z.ZodType<FieldShape> = z.lazy(() =>
-  z.strictObject(fieldKeys).meta({ id: 'field' }),
-)
-const fieldKeys = {
-  name: scalar(parseColumnName, { type: 'string', minLength: 1 }, 'Name of the column and its JSON key.'),
-  id: integer(1, 2_147_483_447, 'Iceberg field id; given automatically unless told.').optional(),
-  doc: text('text', 'Comment of the column.').optional(),
-  ...typeKeys,
-}
-
 const startFromObject = z.strictObject({
   timestamp: scalar(
     parseTimestamp,
@@ -235,33 +97,11 @@ const startFromObject = z.strictObject({
 })
 const startFromSchema = z.union([word(['earliest', 'latest'], 'Where a new table begins.'), startFromObject])
 
-function parseTimestamp(value: unknown): Parsed<number> {
-  const expected = 'a time with its zone, such as 2026-01-31T00:00:00Z'
-  if (typeof value !== 'string') return { ok: false, expected }
-  const isIso = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/.test(value)
-  const timestampMs = isIso ? Date.parse(value) : Number.NaN
-  return Number.isNaN(timestampMs) ? { ok: false, expected } : { ok: true, value: timestampMs }
-}
-
-function parseOffset(value: unknown): Parsed<bigint> {
-  const isNumber = typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
-  const isText = typeof value === 'string' && /^[0-9]{1,18}$/.test(value)
-  return isNumber || isText
-    ? { ok: true, value: BigInt(value) }
-    : { ok: false, expected: 'an offset: a whole number from 0' }
-}
-
 const retentionSchema = z.strictObject({
   max_age: duration(60_000, 3650 * DAY_MS, '1m to 3650d', 'Older snapshots expire.').prefault('5d'),
   min_count: integer(1, 10_000, 'The newest ones that never expire by age.').prefault(10),
   max_count: integer(1, 10_000, 'Snapshots beyond this many expire whatever their age.').prefault(200),
 })
-
-function parseProperty(value: unknown): Parsed<string> {
-  return ['string', 'number', 'boolean'].includes(typeof value)
-    ? { ok: true, value: String(value) }
-    : { ok: false, expected: 'text, a number, true or false' }
-}
 
 export const tableSchema = z.strictObject({
   name: text(

@@ -5,10 +5,11 @@
 import { dirname, resolve } from 'node:path'
 import { parseStoreUrl } from '../object-store/open-object-store.ts'
 import { type CheckedTable, checkTable, checkTableNames, type PartialTable } from './check-tables.ts'
+import { fieldSchema } from './column-schema.ts'
 import type { Config, SourceConfig, StoreConfig, TableConfig } from './config.ts'
 import { type ConfigError, type ConfigIssue, type ConfigPath, pathText } from './config-error.ts'
 import { describeIssues, isMapping, valueAt } from './describe-issues.ts'
-import { type FileShape, fieldSchema, fileSchema, type TableShape, tableSchema } from './file-schema.ts'
+import { type FileShape, fileSchema, type TableShape, tableSchema } from './file-schema.ts'
 import { Secret } from './secret.ts'
 import { readYamlText } from './yaml-text.ts'
 

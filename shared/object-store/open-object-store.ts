@@ -4,7 +4,8 @@ import { AppError } from '../runtime/errors.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { createFileObjectStore } from './file-object-store.ts'
 import type { ObjectStore } from './object-store.ts'
-import { createS3ObjectStore, type S3StoreOptions } from './s3-object-store.ts'
+import type { S3StoreOptions } from './s3-connection.ts'
+import { createS3ObjectStore } from './s3-object-store.ts'
 
 /** Where a URL leads, before anything is opened. */
 export type StoreLocation =

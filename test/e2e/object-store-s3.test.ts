@@ -1,7 +1,8 @@
 /** The S3 store against a real server: the contract of all stores, and what only a server shows. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ObjectStore } from '../../shared/object-store/object-store.ts'
-import { createS3ObjectStore, type S3StoreOptions } from '../../shared/object-store/s3-object-store.ts'
+import type { S3StoreOptions } from '../../shared/object-store/s3-connection.ts'
+import { createS3ObjectStore } from '../../shared/object-store/s3-object-store.ts'
 import { systemRuntime } from '../../shared/runtime/system-runtime.ts'
 import { collect, describeObjectStore } from '../contract/object-store.ts'
 import { type S3Server, startS3Server } from '../servers/s3-server.ts'
