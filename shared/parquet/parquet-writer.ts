@@ -40,7 +40,7 @@ export interface ParquetWriter {
 export interface ParquetWriterOptions {
   readonly schema: Schema
   readonly compression: ParquetCompression
-  /** Arrow bytes (before encoding) per row group; default 64 MiB. Peak memory of an encode is about six times this. */
+  /** Arrow bytes (before encoding) per row group; default 64 MiB. Peak memory of an encode is about five times this. */
   readonly rowGroupBytes?: number
 }
 

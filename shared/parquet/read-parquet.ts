@@ -45,13 +45,13 @@ const EXACT_PARSERS: Partial<ParquetParsers> = {
 
 /**
  * Yields windows of rows in file order. `columns` are paths such as `amount` or `_kafka.offset`, through structs only; a path that
- * ends at a struct, list or map reads all of it. Throws `parquet-column-missing`.
+ * ends at a struct, list or map reads all of it. Throws `parquet-column-missing` and `parquet-malformed`.
  */
 export async function* readParquetColumns(
   source: ParquetSource,
   columns: readonly string[],
 ): AsyncGenerator<ParquetRows> {
-  const metadata = await parquetMetadataAsync(source, { geoparquet: false })
+  const metadata = await decoded('footer', parquetMetadataAsync(source, { geoparquet: false }))
   const paths = columns.map(column => findPath(parquetSchema(metadata), column))
   const pruned = exactMetadata(pruneColumns(metadata, paths))
   const topLevel = [...new Set(paths.map(path => path.nodes[0]?.element.name ?? ''))]
@@ -60,18 +60,21 @@ export async function* readParquetColumns(
     const groupEnd = rowStart + Number(group.num_rows)
     while (rowStart < groupEnd) {
       const rowEnd = Math.min(rowStart + WINDOW_ROWS, groupEnd)
-      const rows = await parquetReadObjects({
-        file: source,
-        metadata: pruned,
-        columns: topLevel,
-        rowStart,
-        rowEnd,
-        compressors,
-        utf8: false,
-        useOffsetIndex: true,
-        geoparquet: false,
-        parsers: EXACT_PARSERS,
-      })
+      const rows = await decoded(
+        `rows ${rowStart} to ${rowEnd - 1}`,
+        parquetReadObjects({
+          file: source,
+          metadata: pruned,
+          columns: topLevel,
+          rowStart,
+          rowEnd,
+          compressors,
+          utf8: false,
+          useOffsetIndex: true,
+          geoparquet: false,
+          parsers: EXACT_PARSERS,
+        }),
+      )
       yield {
         rowStart,
         rowCount: rows.length,
@@ -82,9 +85,25 @@ export async function* readParquetColumns(
   }
 }
 
+/** What hyparquet throws becomes a typed error; what the source throws passes through. */
+async function decoded<T>(what: string, reading: Promise<T>): Promise<T> {
+  try {
+    return await reading
+  } catch (cause) {
+    if (cause instanceof AppError) throw cause
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new AppError({
+      code: 'parquet-malformed',
+      next: 'park',
+      message: `Reading the ${what} of a Parquet file: ${reason}. The file is damaged, cut short or not a Parquet file.`,
+      cause,
+    })
+  }
+}
+
 /** All rows at once as objects by top-level column, for small files and tests. */
 export async function readParquetRows(source: ParquetSource): Promise<Record<string, ColumnValue>[]> {
-  const metadata = await parquetMetadataAsync(source, { geoparquet: false })
+  const metadata = await decoded('footer', parquetMetadataAsync(source, { geoparquet: false }))
   const names = parquetSchema(metadata).children.map(child => child.element.name)
   const rows: Record<string, ColumnValue>[] = []
   for await (const window of readParquetColumns(source, names)) {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { ColumnValue } from '../../../shared/columns/column-values.ts'
 import { createParquetWriter } from '../../../shared/parquet/parquet-writer.ts'
-import { readParquetColumns } from '../../../shared/parquet/read-parquet.ts'
+import { type ParquetSource, readParquetColumns } from '../../../shared/parquet/read-parquet.ts'
+import { AppError } from '../../../shared/runtime/errors.ts'
 import { batchOf, type Row, schemaOf } from './batches.ts'
 import { EVERY_TYPE_ROWS, EVERY_TYPE_SCHEMA } from './every-type.ts'
 
@@ -95,6 +96,20 @@ describe('readParquetColumns', () => {
     for await (const rows of readParquetColumns(file, names)) {
       for (const name of names) expect(rows.columns.get(name)).toEqual(EVERY_TYPE_ROWS.map(row => row[name]))
     }
+  })
+
+  test('a damaged page or footer is a typed error; a failing source keeps its own', async () => {
+    const file = await fileOf(100, 1_000_000)
+    const readAll = async (source: ParquetSource) => {
+      for await (const _ of readParquetColumns(source, ['a.b', '_kafka']));
+    }
+    const damaged = file.slice(0)
+    new Uint8Array(damaged, 4, 30).fill(0xff)
+    await expect(readAll(damaged)).rejects.toMatchObject({ code: 'parquet-malformed', next: 'park' })
+    await expect(readAll(file.slice(0, -1))).rejects.toMatchObject({ code: 'parquet-malformed' })
+    const failure = new AppError({ code: 'object-missing', next: 'park', message: 'gone' })
+    const failing = { byteLength: file.byteLength, slice: () => Promise.reject(failure) }
+    await expect(readAll(failing)).rejects.toBe(failure)
   })
 
   test.each(['missing', '_kafka.missing', '_kafka.offset.x', ''])(
