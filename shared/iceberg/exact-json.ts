@@ -28,7 +28,7 @@ const exactFunctions = JSON as unknown as ExactJsonFunctions
 
 const INTEGER_LITERAL = /^-?\d+$/
 
-export function stringifyExactJson(value: ExactJson): string {
+export function stringifyExactJson(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) =>
     typeof inner === 'bigint' ? exactFunctions.rawJSON(inner.toString()) : inner,
   )

@@ -1,0 +1,50 @@
+import { type AuditReport, auditTable } from '../../audit/audit-table.ts'
+import { DEAD_LETTER_SUFFIX } from '../../tables/declare-table.ts'
+import { EXIT, type ExitCode } from '../exit-code.ts'
+import { type ConfigOption, findNamed, withStores } from '../load-config-file.ts'
+import { table as layOut, note, print, printJson } from '../terminal.ts'
+
+const COLUMNS = [
+  'rows',
+  'dead_letters',
+  'skipped',
+  'absent',
+  'gaps',
+  'duplicates',
+  'source_gaps',
+  'unverifiable',
+] as const
+
+export async function audit(
+  options: ConfigOption & { readonly json?: boolean },
+  ...names: string[]
+): Promise<ExitCode> {
+  return await withStores(options, async ({ config, metadata, sources, warehouse }) => {
+    const wanted =
+      names.length === 0 ? config.tables : names.map(name => findNamed('table', config.tables, name))
+    const reports: AuditReport[] = []
+    for (const { name, source: sourceName, metadataColumns } of wanted) {
+      const rows = await metadata.loadTable(name)
+      const deadLetters = await metadata.loadTable(name + DEAD_LETTER_SUFFIX)
+      const source = sources.get(sourceName)
+      if (rows === undefined || deadLetters === undefined || source === undefined) {
+        note(`${name}: nothing to audit yet: tidewater run creates the table`)
+        continue
+      }
+      reports.push(await auditTable({ metadata, source, warehouse }, { rows, deadLetters, metadataColumns }))
+    }
+    if (options.json) printJson({ tables: reports })
+    else printReports(reports)
+    return reports.every(report => report.gaps === 0n && report.duplicates === 0n) ? EXIT.done : EXIT.failed
+  })
+}
+
+function printReports(reports: readonly AuditReport[]): void {
+  print(
+    layOut([
+      ['table', ...COLUMNS],
+      ...reports.map(report => [report.table, ...COLUMNS.map(column => report[column])]),
+    ]),
+  )
+  for (const report of reports) for (const finding of report.findings) note(`${report.table}: ${finding}`)
+}

@@ -1,0 +1,104 @@
+/** The ways out of a stop. Each is recorded as an event with who asked for it and why. */
+import { userInfo } from 'node:os'
+import type {
+  MetadataStore,
+  OperatorNote,
+  PartitionId,
+  TableDetail,
+} from '../../../shared/metadata/metadata-store.ts'
+import { AppError } from '../../../shared/runtime/errors.ts'
+import { EXIT, type ExitCode } from '../exit-code.ts'
+import { type ConfigOption, findNamed, withStores } from '../load-config-file.ts'
+import { note, print } from '../terminal.ts'
+
+interface OperateOptions extends ConfigOption {
+  readonly why: string
+  readonly partition?: number
+}
+
+export async function pause(options: OperateOptions, tableName: string): Promise<ExitCode> {
+  return await operate(options, tableName, async ({ metadata, table, partition, by }) => {
+    if (partition === undefined) await metadata.setTableState(table.tableId, 'paused', by)
+    else await metadata.pausePartition(partition, by)
+    print(`${tableName}${partition === undefined ? '' : ` partition ${partition.partition}`} is paused`)
+    return EXIT.done
+  })
+}
+
+export async function resume(options: OperateOptions, tableName: string): Promise<ExitCode> {
+  return await operate(options, tableName, async ({ metadata, table, partition, by }) => {
+    if (partition === undefined) await metadata.setTableState(table.tableId, 'active', by)
+    else await metadata.resumePartition(partition, by)
+    print(`${tableName}${partition === undefined ? '' : ` partition ${partition.partition}`} goes on`)
+    return EXIT.done
+  })
+}
+
+export async function skipTo(
+  options: OperateOptions & { readonly offset: bigint },
+  tableName: string,
+): Promise<ExitCode> {
+  return await operate(options, tableName, async ({ metadata, partition, by }) => {
+    if (partition === undefined) return EXIT.usage
+    const outcome = await metadata.skipTo(partition, options.offset, by)
+    if (outcome.kind === 'refused') {
+      note(`tidewater: ${outcome.reason}`)
+      return EXIT.failed
+    }
+    const { startOffset, endOffset } = outcome.range
+    print(
+      `${partition.topic}-${partition.partition}: offsets ${startOffset} to ${endOffset - 1n} are given up; it goes on at ${endOffset}`,
+    )
+    return EXIT.done
+  })
+}
+
+export async function unpark(options: OperateOptions, taskId: string): Promise<ExitCode> {
+  return await withStores(options, async ({ metadata }) => {
+    const { kind } = await metadata.unparkTask(taskId, noteOf(options))
+    if (kind === 'unparked') print(`task ${taskId} is queued again`)
+    else note(`tidewater: no parked task ${taskId}; tidewater status lists them`)
+    return kind === 'unparked' ? EXIT.done : EXIT.failed
+  })
+}
+
+interface Operation {
+  readonly metadata: MetadataStore
+  readonly table: TableDetail
+  readonly partition?: PartitionId
+  readonly by: OperatorNote
+}
+
+async function operate(
+  options: OperateOptions,
+  tableName: string,
+  body: (operation: Operation) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  return await withStores(options, async ({ metadata }) => {
+    const tables = (await metadata.listTables()).filter(table => table.kind === 'rows')
+    const table = findNamed('table', tables, tableName)
+    const partition =
+      options.partition === undefined ? undefined : await partitionOf(metadata, table, options.partition)
+    return await body({ metadata, table, by: noteOf(options), ...(partition !== undefined && { partition }) })
+  })
+}
+
+async function partitionOf(
+  metadata: MetadataStore,
+  table: TableDetail,
+  number: number,
+): Promise<PartitionId> {
+  const partitions = await metadata.listPartitions(table.tableId)
+  const found = partitions.find(partition => partition.partition === number)
+  if (found !== undefined) return { tableId: found.tableId, topic: found.topic, partition: found.partition }
+  const known = partitions.map(partition => partition.partition).join(', ') || 'none'
+  throw new AppError({
+    code: 'unknown-name',
+    next: 'fatal',
+    message: `Table ${table.name} has no partition ${number}. It has: ${known}.`,
+  })
+}
+
+function noteOf({ why }: OperateOptions): OperatorNote {
+  return { who: userInfo().username, why }
+}

@@ -1,0 +1,48 @@
+import type { Config } from '../../../shared/config/config.ts'
+import { systemRuntime } from '../../../shared/runtime/system-runtime.ts'
+import { openParts } from '../../parts.ts'
+import { runOnce, runPipeline } from '../../pipeline.ts'
+import { EXIT, type ExitCode } from '../exit-code.ts'
+import { type ConfigOption, withConfig } from '../load-config-file.ts'
+import { showProgress } from '../show-progress.ts'
+import { note } from '../terminal.ts'
+
+interface RunOptions extends ConfigOption {
+  readonly once?: boolean
+}
+
+export async function run(options: RunOptions): Promise<ExitCode> {
+  return await withConfig(options, config => runConfig(config, options.once ?? false))
+}
+
+async function runConfig(config: Config, once: boolean): Promise<ExitCode> {
+  const display = showProgress({ bars: once && process.stderr.isTTY })
+  const parts = await openParts(config, systemRuntime, display.report)
+  const signal = stopSignal()
+  try {
+    if (!once) {
+      await runPipeline(parts, signal)
+      return EXIT.done
+    }
+    const reasons = await runOnce(parts, signal)
+    display.stop()
+    for (const reason of reasons) note(`not done: ${reason}`)
+    return reasons.length === 0 ? EXIT.done : EXIT.failed
+  } finally {
+    display.stop()
+    await parts.close()
+  }
+}
+
+/** The first SIGINT or SIGTERM lets tasks end; the second leaves at once, which loses nothing either. */
+function stopSignal(): AbortSignal {
+  const stop = new AbortController()
+  const onSignal = () => {
+    if (stop.signal.aborted) process.exit(EXIT.failed)
+    note('stopping: tasks under way are finished first; a second signal leaves at once')
+    stop.abort()
+  }
+  process.on('SIGINT', onSignal)
+  process.on('SIGTERM', onSignal)
+  return stop.signal
+}

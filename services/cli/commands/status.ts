@@ -1,0 +1,59 @@
+import { collectStatus, type PublicationStatus, type TableStatus } from '../../status/collect-status.ts'
+import { EXIT, type ExitCode } from '../exit-code.ts'
+import { type ConfigOption, withStores } from '../load-config-file.ts'
+import { table as layOut, print, printJson } from '../terminal.ts'
+
+export async function status(options: ConfigOption & { readonly json?: boolean }): Promise<ExitCode> {
+  return await withStores(options, async ({ metadata }) => {
+    const report = await collectStatus(metadata)
+    if (options.json) printJson(report)
+    else if (report.tables.length === 0) print('No tables yet: tidewater run creates them.')
+    else for (const table of report.tables) print(describeTable(table, report.at_ms))
+    return EXIT.done
+  })
+}
+
+function describeTable(table: TableStatus, atMs: number): string {
+  const { tasks } = table
+  const lines = [
+    `${table.name} · ${table.state}${table.state_reason === null ? '' : `: ${table.state_reason}`}`,
+    `  ${table.rows} rows, ${table.dead_letters} dead letters, ${table.skipped} skipped, ${table.absent} absent, ${table.source_gaps} lost by the source`,
+    `  ${table.data_files} files, ${table.size_bytes} bytes published; newest record ${age(table.newest_record_at_ms, atMs)}`,
+    `  tasks: ${tasks.queued} queued, ${tasks.claimed} running, ${tasks.staged} staged, ${tasks.parked} parked`,
+    ...table.parked_tasks.map(task => `  parked ${task.task_id}: ${task.message ?? ''} [${task.code ?? ''}]`),
+    indent(
+      layOut([
+        ['partition', 'watermark', 'planned', 'state'],
+        ...table.partitions.map(p => [
+          `${p.topic}-${p.partition}`,
+          p.committed_offset,
+          p.planned_offset,
+          stateText(p),
+        ]),
+      ]),
+    ),
+    ...table.publications.map(publicationText),
+  ]
+  return lines.join('\n')
+}
+
+function publicationText(publication: PublicationStatus): string {
+  const shown = publication.snapshot_id === null ? 'no snapshot yet' : `snapshot ${publication.snapshot_id}`
+  const problem =
+    publication.error_message === null || publication.state === 'published'
+      ? ''
+      : `\n    ${publication.error_message} [${publication.error_code ?? ''}]`
+  return `  catalog ${publication.catalog}: ${publication.state}, ${shown}${publication.current ? '' : ' (not the newest)'}\n    ${publication.metadata_location ?? ''}${problem}`
+}
+
+function stateText({ state, state_code, state_reason }: TableStatus['partitions'][number]): string {
+  return state_reason === null ? state : `${state} [${state_code ?? ''}]: ${state_reason}`
+}
+
+function age(atMs: number | null, nowMs: number): string {
+  return atMs === null ? 'none' : `${((nowMs - atMs) / 1000).toFixed(1)} s old`
+}
+
+function indent(text: string): string {
+  return text.replaceAll(/^/gm, '  ')
+}

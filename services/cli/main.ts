@@ -1,0 +1,195 @@
+/** The command line. Each command lives in `commands/`; this file only says what there is. Exit codes: 0 done, 1 failed, 2 usage or configuration. */
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { AppError } from '../../shared/runtime/errors.ts'
+import { audit } from './commands/audit.ts'
+import { dlqLs, dlqShow } from './commands/dlq.ts'
+import { land } from './commands/land.ts'
+import { pause, resume, skipTo, unpark } from './commands/operate.ts'
+import { run } from './commands/run.ts'
+import { segmentCat, segmentInspect } from './commands/segment.ts'
+import { status } from './commands/status.ts'
+import { validate } from './commands/validate.ts'
+import { EXIT, type ExitCode } from './exit-code.ts'
+import { closeQuietlyOnBrokenPipe, printError } from './terminal.ts'
+
+const DEFAULT_CONFIG = 'tidewater.yaml'
+
+async function main(argv: readonly string[]): Promise<ExitCode> {
+  closeQuietlyOnBrokenPipe()
+  let exitCode: ExitCode = EXIT.done
+  /** Options of the command, with those of the program (`--config`) among them. */
+  const runs =
+    <O>(command: (options: O, ...args: string[]) => Promise<ExitCode>) =>
+    async (...given: unknown[]) => {
+      const self = given.at(-1)
+      if (!(self instanceof Command)) throw new TypeError('commander passes the command last')
+      // Commander has checked the options against their declarations below, which is all that O says.
+      exitCode = await command(self.optsWithGlobals() as O, ...self.args)
+    }
+  try {
+    await buildProgram(runs).parseAsync(argv)
+    return exitCode
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage
+    printError(error)
+    return error instanceof AppError && CONFIGURATION_CODES.has(error.code) ? EXIT.usage : EXIT.failed
+  }
+}
+
+/** Errors that the user mends in tidewater.yaml or on the command line. */
+const CONFIGURATION_CODES = new Set(['table-changed', 'invalid-store-url', 'unknown-name'])
+
+type Runs = <O>(
+  command: (options: O, ...args: string[]) => Promise<ExitCode>,
+) => (...given: unknown[]) => Promise<void>
+
+function buildProgram(runs: Runs): Command {
+  const program = new Command('tidewater')
+    .description(
+      'Turns Kafka topics landed as .kfs segments into Apache Iceberg tables, each record exactly once.',
+    )
+    .version(packageVersion())
+    .option('-c, --config <path>', 'configuration file', DEFAULT_CONFIG)
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true })
+
+  program
+    .command('run')
+    .description('convert, commit and publish every table of the configuration, until stopped')
+    .option(
+      '--once',
+      'take the segments that have landed, and end: 0 only if all of them are committed and published',
+    )
+    .action(runs(run))
+  program
+    .command('validate')
+    .description('check the configuration: every mistake at once, with its line')
+    .action(runs(validate))
+  program
+    .command('status')
+    .description('how far each table and partition has come')
+    .option('--json', 'as JSON')
+    .action(runs(status))
+  program
+    .command('audit')
+    .description('recompute from files and segments that each offset is accounted for exactly once')
+    .argument('[tables...]', 'tables to audit; all of them without')
+    .option('--json', 'as JSON')
+    .action(runs(audit))
+  addSegmentCommands(program, runs)
+  addLand(program, runs)
+  addDeadLetterCommands(program, runs)
+  addOperatorCommands(program, runs)
+  return program
+}
+
+function addSegmentCommands(program: Command, runs: Runs): void {
+  const segment = program.command('segment').description('look into a segment')
+  segment
+    .command('inspect')
+    .description('header, batches, codecs and checksums')
+    .argument('<url>', 'path or URL of a .kfs object')
+    .action(runs(segmentInspect))
+  segment
+    .command('cat')
+    .description('its records, one JSON object a line')
+    .argument('<url>', 'path or URL of a .kfs object')
+    .action(runs(segmentCat))
+}
+
+function addLand(program: Command, runs: Runs): void {
+  program
+    .command('land')
+    .description('land lines of standard input (NDJSON) as segments of a topic, for trials and backfills')
+    .argument('<topic>')
+    .option('--source <name>', 'source of the configuration to land in; the only one without')
+    .option('--to <url>', 'land in this folder or bucket instead, without a configuration')
+    .option('--partitions <n>', 'partitions to spread the lines over', wholeNumber, 1)
+    .option('--key <json path>', 'field of each line that becomes the record key, for example customer.id')
+    .addOption(
+      new Option('--codec <codec>', 'compression of the batches')
+        .choices(['none', 'gzip', 'snappy', 'lz4', 'zstd'])
+        .default('zstd'),
+    )
+    .option('--segment-bytes <size>', 'cut a segment at about this size, for example 4MiB', '4MiB')
+    .action(runs(land))
+}
+
+function addDeadLetterCommands(program: Command, runs: Runs): void {
+  const dlq = program.command('dlq').description('dead letters: records that could not become rows')
+  dlq
+    .command('ls')
+    .description('dead letters by table, partition and reason')
+    .argument('[tables...]')
+    .option('--json', 'as JSON')
+    .action(runs(dlqLs))
+  dlq
+    .command('show')
+    .description('the records themselves, with why each failed')
+    .argument('<table>')
+    .option('--limit <n>', 'at most this many', wholeNumber, 20)
+    .option('--code <code>', 'only those with this error code')
+    .option('--json', 'one JSON object a line')
+    .action(runs(dlqShow))
+}
+
+function addOperatorCommands(program: Command, runs: Runs): void {
+  const why = ['--why <text>', 'the reason, kept in the event log'] as const
+  const partition = ['--partition <n>', 'only this partition; the whole table without', wholeNumber] as const
+  program
+    .command('pause')
+    .description('stop taking new work of a table or partition')
+    .argument('<table>')
+    .option(...partition)
+    .requiredOption(...why)
+    .action(runs(pause))
+  program
+    .command('resume')
+    .description('go on with what was paused or stopped')
+    .argument('<table>')
+    .option(...partition)
+    .requiredOption(...why)
+    .action(runs(resume))
+  program
+    .command('skip-to')
+    .description(
+      'give up the offsets of a partition from its watermark up to an offset, and go on from there',
+    )
+    .argument('<table>')
+    .requiredOption('--partition <n>', 'the partition', wholeNumber)
+    .requiredOption('--offset <n>', 'the first offset to take again', offset)
+    .requiredOption(...why)
+    .action(runs(skipTo))
+  program
+    .command('unpark')
+    .description('try a parked task again')
+    .argument('<task id>')
+    .requiredOption(...why)
+    .action(runs(unpark))
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('expected a whole number')
+  return Number(text)
+}
+
+function offset(text: string): bigint {
+  if (!/^\d{1,19}$/.test(text)) throw new InvalidArgumentError('expected an offset')
+  return BigInt(text)
+}
+
+/** From the package's own package.json, above this file both in a clone and in the package (`dist/services/cli`). */
+function packageVersion(): string {
+  for (const path of ['../../package.json', '../../../package.json']) {
+    try {
+      const { name, version } = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'))
+      if (name === 'tidewater') return String(version)
+    } catch {
+      // Not at this depth.
+    }
+  }
+  return 'unknown'
+}
+
+process.exitCode = await main(process.argv)

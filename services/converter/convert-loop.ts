@@ -1,0 +1,153 @@
+/** Takes task ids from the queue and runs them, one at a time in each lane; the sweep puts back what the queue forgot. */
+import type { ConvertTask } from '../../shared/flow.ts'
+import type { TableDetail } from '../../shared/metadata/metadata-store.ts'
+import { AppError, invariant } from '../../shared/runtime/errors.ts'
+import { runLoop } from '../../shared/runtime/loop.ts'
+import { type Parts, problemOf } from '../parts.ts'
+import { type DeclaredTable, fieldOptionsById } from '../tables/declare-table.ts'
+import type { ConvertRequest } from './convert-request.ts'
+import type { ConvertTarget } from './convert-task.ts'
+import { runTask, type TaskOutcome } from './run-task.ts'
+
+/** Runnable tasks put back by one sweep; more than the queue takes is put back by a later one. */
+const MAX_TASKS_PER_SWEEP = 10_000
+const SWEEP_INTERVAL_MS = 1_000
+const PROGRESS_INTERVAL_MS = 100
+
+export async function convertUntilStopped(
+  parts: Parts,
+  tables: readonly DeclaredTable[],
+  { lane, signal }: { readonly lane: number; readonly signal: AbortSignal },
+): Promise<void> {
+  const { metadata, runtime, queue, config } = parts
+  const byId = new Map(tables.map(table => [table.rows.tableId, table]))
+  const { claimLeaseMs, maxTaskAttempts } = config.limits
+  const context = {
+    metadata,
+    runtime,
+    worker: `${parts.holder}/${lane}`,
+    claimLeaseMs,
+    maxTaskAttempts,
+    convert: async (task: ConvertTask, claim: { readonly token: string }) => {
+      const table = byId.get(task.tableId)
+      if (table === undefined) throw undeclared(task)
+      return await parts.convert(requestOf(parts, table, { task, claimToken: claim.token }))
+    },
+  }
+  await runLoop(
+    { runtime, signal, intervalMs: SWEEP_INTERVAL_MS, onFailure: problemOf(parts, 'converting') },
+    async () => {
+      const taskId = await queue.take(signal)
+      if (taskId === undefined) return { again: false }
+      reportOutcome(parts, byId, await runTask(context, taskId))
+      return { again: true }
+    },
+  )
+}
+
+function reportOutcome(parts: Parts, byId: ReadonlyMap<string, DeclaredTable>, outcome: TaskOutcome): void {
+  if (outcome.kind !== 'committed' && outcome.kind !== 'failed') return
+  const table = byId.get(outcome.tableId)?.config.name ?? outcome.tableId
+  if (outcome.kind === 'committed') parts.report({ ...outcome, table })
+  else
+    parts.report({
+      kind: 'problem',
+      where: `${table}: converting`,
+      message: outcome.error.message,
+      next: outcome.next,
+    })
+}
+
+function requestOf(
+  parts: Parts,
+  table: DeclaredTable,
+  claimed: Pick<ConvertRequest, 'task' | 'claimToken'>,
+): ConvertRequest {
+  const { config, rows, deadLetters } = table
+  const { task } = claimed
+  const target = targetOf(rows, task)
+  return {
+    ...claimed,
+    sourceName: config.source,
+    rows: target,
+    deadLetters: targetOf(deadLetters, {
+      schemaId: deadLetters.currentSchemaId,
+      specId: deadLetters.defaultSpecId,
+    }),
+    settings: {
+      format: config.sourceFormat,
+      fieldOptions: fieldOptionsById(config, target.schema),
+      unknownFields: config.unknownFields,
+      metadataColumns: config.metadataColumns,
+      compression: config.compression,
+      targetFileBytes: config.targetFileSizeBytes,
+      dlqMode: config.dlqMode,
+      dlqMaxRatio: config.dlqMaxRatio,
+      onSourceGap: config.onSourceGap,
+      maxOpenPartitions: parts.config.limits.maxOpenPartitions,
+    },
+  }
+}
+
+function targetOf(
+  table: TableDetail,
+  { schemaId, specId }: Pick<ConvertTask, 'schemaId' | 'specId'>,
+): ConvertTarget {
+  const schema = table.schemas.find(candidate => candidate.schemaId === schemaId)
+  const spec = table.specs.find(candidate => candidate.specId === specId)
+  invariant(
+    schema !== undefined && spec !== undefined,
+    `table ${table.name} has schema ${schemaId} and spec ${specId}`,
+  )
+  return { name: table.name, location: table.location, schema, spec }
+}
+
+function undeclared(task: ConvertTask): AppError {
+  return new AppError({
+    code: 'table-not-declared',
+    next: 'retry',
+    message: `Task ${task.taskId} belongs to a table that tidewater.yaml no longer declares. It waits: declare the table again to convert it.`,
+    details: { taskId: task.taskId, tableId: task.tableId },
+  })
+}
+
+/** Tasks are rows; the queue may have forgotten some, and claims of dead workers run out: both are put back. */
+export async function sweepUntilStopped(parts: Parts, signal: AbortSignal): Promise<void> {
+  const { metadata, queue, runtime } = parts
+  await runLoop(
+    { runtime, signal, intervalMs: SWEEP_INTERVAL_MS, onFailure: problemOf(parts, 'sweeping') },
+    async () => {
+      await queue.enqueue(await metadata.listRunnableTasks(MAX_TASKS_PER_SWEEP))
+      return { again: false }
+    },
+  )
+}
+
+/** Whether some task of the table will move on without a person: of partitions that are not stopped. */
+export async function hasMovingTasks({ metadata }: Parts, { rows }: DeclaredTable): Promise<boolean> {
+  const table = await metadata.loadTable(rows.name)
+  if (table === undefined || table.state !== 'active') return false
+  const partitions = await metadata.listPartitions(rows.tableId)
+  return partitions.some(
+    partition => partition.state === 'active' && partition.committedOffset < partition.plannedOffset,
+  )
+}
+
+/** Waits until every planned task is committed, or waits for a person; answers with the latter, in words. */
+export async function untilNothingRuns(
+  parts: Parts,
+  table: DeclaredTable,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const { metadata, runtime } = parts
+  while (!signal.aborted && (await hasMovingTasks(parts, table)))
+    await runtime.sleep(PROGRESS_INTERVAL_MS, signal)
+  const now = await metadata.loadTable(table.rows.name)
+  const reasons =
+    now?.state === 'active' ? [] : [`${table.rows.name} is ${now?.state}: ${now?.stateReason ?? ''}`]
+  for (const { topic, partition, state, stateReason } of await metadata.listPartitions(table.rows.tableId)) {
+    if (state !== 'active')
+      reasons.push(`${table.rows.name}: ${topic}-${partition} is ${state}: ${stateReason ?? ''}`)
+  }
+  return reasons
+}

@@ -1,0 +1,309 @@
+/**
+ * Converts one task: fetch → verify → decompress → decode → columns → Parquet → upload. Reads segments, writes data files, decides
+ * nothing about the table: what it returns becomes rows only in the commit.
+ */
+import { type BatchDecoder, createBatchDecoder } from '../../shared/decode/batch-decoder.ts'
+import type { FieldOptions } from '../../shared/decode/field-options.ts'
+import type { MetadataMode } from '../../shared/decode/kafka-metadata.ts'
+import type {
+  Claim,
+  ConvertedFile,
+  ConvertTask,
+  SegmentRef,
+  SliceAccount,
+  TaskResult,
+  TaskSlice,
+} from '../../shared/flow.ts'
+import type { PartitionSpec } from '../../shared/iceberg/partition-spec.ts'
+import type { Schema } from '../../shared/iceberg/schema.ts'
+import type { ObjectStore } from '../../shared/object-store/object-store.ts'
+import type { ParquetCompression } from '../../shared/parquet/parquet-writer.ts'
+import { AppError } from '../../shared/runtime/errors.ts'
+import { mapBounded } from '../../shared/runtime/map-bounded.ts'
+import type { Runtime } from '../../shared/runtime/runtime.ts'
+import { type ReadBatch, readBatches, type SegmentBuffers } from '../../shared/segment/segment-reader.ts'
+import { createDeadLetterColumns, type DeadLetterColumns } from '../dead-letter/dead-letter-columns.ts'
+import { createDeadLetterTally, type DeadLetterTally } from '../dead-letter/dead-letter-tally.ts'
+import { openPartitionWriters, type PartitionWriters } from './partition-writers.ts'
+import { accountSlice, type SliceAccounting } from './slice-account.ts'
+
+/** Rows and bytes of one column batch: large enough for the Parquet writer, small enough for memory. */
+const MAX_BATCH_ROWS = 262_144
+const MAX_BATCH_BYTES = 48 * 1024 * 1024
+/** Dead letters are buffered to this many bytes before they go to their writer. */
+const MAX_DEAD_LETTER_BATCH_BYTES = 16 * 1024 * 1024
+const MAX_BUFFERED_BYTES = 256 * 1024 * 1024
+const MAX_CONCURRENT_RECHECKS = 8
+
+/** A table as a converter needs it; plain data, so that it travels to a worker thread. */
+export interface ConvertTarget {
+  readonly name: string
+  readonly location: string
+  readonly schema: Schema
+  readonly spec: PartitionSpec
+}
+
+export interface ConvertSettings {
+  readonly format: 'json' | 'raw'
+  /** By field id. */
+  readonly fieldOptions: ReadonlyMap<number, FieldOptions>
+  readonly unknownFields: 'ignore' | 'dlq'
+  readonly metadataColumns: MetadataMode
+  readonly compression: ParquetCompression
+  readonly targetFileBytes: number
+  readonly dlqMode: 'dlq' | 'skip' | 'stop'
+  /** Share of a task's records, 0 to 1, above which failures stop the table. */
+  readonly dlqMaxRatio: number
+  readonly onSourceGap: 'continue' | 'stop'
+  readonly maxOpenPartitions: number
+}
+
+export interface ConvertContext {
+  readonly rows: ConvertTarget
+  readonly deadLetters: ConvertTarget
+  readonly settings: ConvertSettings
+  readonly source: ObjectStore
+  readonly warehouse: ObjectStore
+  readonly runtime: Runtime
+  /** Reused between the tasks of one table: decoders are slow to warm. */
+  readonly decoder: BatchDecoder
+  readonly buffers: SegmentBuffers
+}
+
+export function createDecoder(rows: ConvertTarget, settings: ConvertSettings): BatchDecoder {
+  return createBatchDecoder({
+    schema: rows.schema,
+    format: settings.format,
+    fieldOptions: settings.fieldOptions,
+    unknownFields: settings.unknownFields,
+    metadataMode: settings.metadataColumns,
+    maxRows: MAX_BATCH_ROWS,
+    maxBytes: MAX_BATCH_BYTES,
+  })
+}
+
+export async function convertTask(
+  task: ConvertTask,
+  claim: Pick<Claim, 'token'>,
+  context: ConvertContext,
+): Promise<TaskResult> {
+  const conversion = startConversion(task, claim, context)
+  try {
+    const accounts: SliceAccount[] = []
+    for (const slice of task.slices) accounts.push(await convertSlice(slice, conversion))
+    const files = await conversion.finish()
+    await recheckSegments(task, context.source)
+    return { files, accounts, deadLetters: conversion.tally.counts() }
+  } catch (error) {
+    conversion.abort()
+    throw error
+  }
+}
+
+interface Conversion {
+  readonly context: ConvertContext
+  readonly tally: DeadLetterTally
+  /** Hands the batch decoded so far to the writers. */
+  flushRows(): Promise<void>
+  keepDeadLetter(
+    batch: DataBatch,
+    index: number,
+    failure: { readonly code: string; readonly message: string },
+    slice: TaskSlice,
+  ): void
+  /** Hands the dead letters kept so far to their writer, once they are many. */
+  flushDeadLetters(): Promise<void>
+  finish(): Promise<readonly ConvertedFile[]>
+  abort(): void
+}
+
+type DataBatch = Extract<ReadBatch, { kind: 'data' }>
+
+function startConversion(
+  task: ConvertTask,
+  claim: Pick<Claim, 'token'>,
+  context: ConvertContext,
+): Conversion {
+  const { settings, decoder, runtime } = context
+  const { compression, targetFileBytes, maxOpenPartitions } = settings
+  const limits = { compression, targetFileBytes, maxOpenPartitions, maxBufferedBytes: MAX_BUFFERED_BYTES }
+  const rows = openPartitionWriters({ ...context.rows, ...limits }, context.warehouse, claim.token)
+  const letters = openPartitionWriters({ ...context.deadLetters, ...limits }, context.warehouse, claim.token)
+  const columns: DeadLetterColumns = createDeadLetterColumns(context.deadLetters.schema)
+  const tally = createDeadLetterTally(settings.dlqMaxRatio)
+  decoder.reset()
+
+  async function flushRows() {
+    await rows.write(decoder.take())
+    decoder.reset()
+  }
+  async function flushDeadLetters() {
+    await letters.write(columns.take())
+    columns.reset()
+  }
+  return {
+    context,
+    tally,
+    flushRows,
+    flushDeadLetters: async () => {
+      if (columns.sizeBytes >= MAX_DEAD_LETTER_BATCH_BYTES) await flushDeadLetters()
+    },
+    keepDeadLetter({ records }, index, failure, slice) {
+      const { topic, partition } = slice
+      const failedAtMs = runtime.nowMs()
+      columns.append({ records, index, topic, partition, ...failure, schemaId: task.schemaId, failedAtMs })
+    },
+    async finish() {
+      await flushRows()
+      await flushDeadLetters()
+      const finished = async (writers: PartitionWriters, target: ConvertedFile['target']) =>
+        (await writers.finish()).map(file => ({ target, file }))
+      return [...(await finished(rows, 'rows')), ...(await finished(letters, 'dead_letters'))]
+    },
+    abort() {
+      rows.abort()
+      letters.abort()
+      decoder.reset()
+    },
+  }
+}
+
+async function convertSlice(slice: TaskSlice, conversion: Conversion): Promise<SliceAccount> {
+  const { context } = conversion
+  const account = accountSlice(slice)
+  const noteGap = (to: bigint) => {
+    if (to > account.nextOffset && context.settings.onSourceGap === 'stop')
+      throw sourceGap(slice, account.nextOffset, to)
+    account.advance(to, 'source_gap')
+  }
+  // The next segment is fetched while this one is converted.
+  let next = fetchSegment(context.source, slice.segments[0])
+  for (const [position, segment] of slice.segments.entries()) {
+    const bytes = await next
+    next = fetchSegment(context.source, slice.segments[position + 1])
+    next.catch(() => undefined)
+    if (bytes === undefined) break
+    noteGap(segment.baseOffset)
+    await convertSegment(bytes, segment, { slice, account, conversion })
+    conversion.tally.refuseFlood(slice)
+  }
+  noteGap(slice.endOffset)
+  return account.finish()
+}
+
+interface SliceInHand {
+  readonly slice: TaskSlice
+  readonly account: SliceAccounting
+  readonly conversion: Conversion
+}
+
+async function convertSegment(
+  bytes: Uint8Array,
+  segment: SegmentRef,
+  { slice, account, conversion }: SliceInHand,
+): Promise<void> {
+  const { startOffset, endOffset } = slice
+  const { buffers } = conversion.context
+  for (const batch of readBatches(bytes, { key: segment.key, startOffset, endOffset, buffers })) {
+    const { baseOffset, lastOffset } = batch.header
+    account.advance(min(baseOffset, endOffset), 'absent')
+    if (batch.kind === 'data') await convertBatch(batch, { slice, account, conversion })
+    account.advance(min(lastOffset + 1n, endOffset), batch.kind === 'control' ? 'control' : 'absent')
+  }
+}
+
+async function convertBatch(batch: DataBatch, { slice, account, conversion }: SliceInHand): Promise<void> {
+  const { context, tally } = conversion
+  const { decoder, settings } = context
+  const { records, firstRecord, endRecord } = batch
+  const failed: number[] = []
+  const onFailure = (index: number, failure: { readonly code: string; readonly message: string }) => {
+    const offset = records.baseOffset + BigInt(records.offsetDeltas[index] ?? 0)
+    if (settings.dlqMode === 'stop') throw recordFailed(slice, offset, failure)
+    failed.push(index)
+    tally.failed(slice, offset, failure, settings.dlqMode)
+    if (settings.dlqMode === 'dlq') conversion.keepDeadLetter(batch, index, failure, slice)
+  }
+  let from = firstRecord
+  while (from < endRecord) {
+    from = decoder.append(records, slice, from, endRecord, onFailure)
+    if (from < endRecord) await conversion.flushRows()
+  }
+  tally.seen(endRecord - firstRecord)
+  account.batch({
+    records,
+    from: firstRecord,
+    to: endRecord,
+    failed,
+    failedAs: settings.dlqMode === 'skip' ? 'skipped' : 'dead_letter',
+  })
+  await conversion.flushDeadLetters()
+}
+
+/** `If-Match` on what was planned: a segment that changed or went since then is planned afresh, not converted. */
+async function fetchSegment(
+  source: ObjectStore,
+  segment: SegmentRef | undefined,
+): Promise<Uint8Array | undefined> {
+  if (segment === undefined) return undefined
+  try {
+    return await source.get(segment.key, { ifMatch: segment.etag })
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'object-changed')
+      throw segmentMoved('segment-changed', segment, error)
+    if (error instanceof AppError && error.code === 'object-not-found')
+      throw segmentMoved('segment-gone', segment, error)
+    throw error
+  }
+}
+
+/** Just before the commit: what was converted is still what the broker shows. */
+async function recheckSegments(task: ConvertTask, source: ObjectStore): Promise<void> {
+  const segments = task.slices.flatMap(slice => slice.segments)
+  await mapBounded(segments, MAX_CONCURRENT_RECHECKS, async segment => {
+    const now = await source.head(segment.key)
+    // Retention may remove a segment that was read whole: its records are safe in the files.
+    if (now !== undefined && (now.etag !== segment.etag || now.sizeBytes !== segment.sizeBytes)) {
+      throw segmentMoved('segment-changed', segment)
+    }
+  })
+}
+
+function segmentMoved(
+  code: 'segment-changed' | 'segment-gone',
+  segment: SegmentRef,
+  cause?: AppError,
+): AppError {
+  const what = code === 'segment-gone' ? 'it is gone' : 'it was replaced by another object'
+  return new AppError({
+    code,
+    next: 'park',
+    message: `Converting segment ${segment.key}: expected the object that was planned (ETag ${segment.etag}, ${segment.sizeBytes} bytes), but ${what}. The partition is listed and planned afresh.`,
+    details: { key: segment.key },
+    ...(cause !== undefined && { cause }),
+  })
+}
+
+function sourceGap(slice: TaskSlice, from: bigint, to: bigint): AppError {
+  return new AppError({
+    code: 'source-gap',
+    next: 'park',
+    message: `${slice.topic}-${slice.partition}: no segment holds offsets ${from} to ${to - 1n}, and on_source_gap is stop. If the records are lost for good, give them up with: tidewater skip-to --offset ${to}.`,
+    details: { topic: slice.topic, partition: slice.partition, startOffset: from, endOffset: to },
+  })
+}
+
+function recordFailed(
+  slice: TaskSlice,
+  offset: bigint,
+  failure: { readonly code: string; readonly message: string },
+): AppError {
+  return new AppError({
+    code: 'record-failed',
+    next: 'park',
+    message: `${slice.topic}-${slice.partition} offset ${offset}: ${failure.message} (${failure.code}), and dlq_mode is stop. Mend the schema and resume, or give the record up with: tidewater skip-to --offset ${offset + 1n}.`,
+    details: { topic: slice.topic, partition: slice.partition, offset, failure: failure.code },
+  })
+}
+
+const min = (a: bigint, b: bigint): bigint => (a < b ? a : b)

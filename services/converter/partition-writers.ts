@@ -1,0 +1,123 @@
+/**
+ * Fans rows out to one Parquet writer per partition value and uploads the files that they fill.
+ *
+ * Bounded: at most `maxOpenPartitions` writers and `maxBufferedBytes` of memory in all of them; past either, the writer that holds
+ * the most is finished and its file uploaded. File names carry the claim token, so two attempts at one task never share a name.
+ * A crash leaves files that no row names: orphans, which cleanup removes.
+ */
+
+import type { ColumnBatch } from '../../shared/columns/column.ts'
+import { takeRows } from '../../shared/columns/take-rows.ts'
+import type { DataFile } from '../../shared/iceberg/data-file.ts'
+import { partitionPath } from '../../shared/iceberg/partition-path.ts'
+import type { PartitionSpec, PartitionValue } from '../../shared/iceberg/partition-spec.ts'
+import type { Schema } from '../../shared/iceberg/schema.ts'
+import { locationToKey } from '../../shared/object-store/locations.ts'
+import type { ObjectStore } from '../../shared/object-store/object-store.ts'
+import {
+  createParquetWriter,
+  type ParquetCompression,
+  type ParquetWriter,
+} from '../../shared/parquet/parquet-writer.ts'
+import { invariant } from '../../shared/runtime/errors.ts'
+import { partitionRows } from './partition-rows.ts'
+
+export interface WriterSettings {
+  /** Absolute location of the table, without a trailing slash. */
+  readonly location: string
+  readonly schema: Schema
+  readonly spec: PartitionSpec
+  readonly compression: ParquetCompression
+  readonly targetFileBytes: number
+  readonly maxOpenPartitions: number
+  readonly maxBufferedBytes: number
+}
+
+export interface PartitionWriters {
+  /** Takes all it needs of the batch before it resolves. */
+  write(batch: ColumnBatch): Promise<void>
+  /** Finishes and uploads what is still open; the data files in the order in which they were finished. */
+  finish(): Promise<readonly DataFile[]>
+  /** Releases memory after a failure; nothing more is uploaded. */
+  abort(): void
+}
+
+interface OpenWriter {
+  readonly partition: readonly PartitionValue[]
+  readonly path: string
+  readonly writer: ParquetWriter
+}
+
+export function openPartitionWriters(
+  settings: WriterSettings,
+  warehouse: ObjectStore,
+  claimToken: string,
+): PartitionWriters {
+  const open = new Map<string, OpenWriter>()
+  const files: DataFile[] = []
+  let filesNamed = 0
+
+  async function append(partition: readonly PartitionValue[], batch: ColumnBatch): Promise<void> {
+    const path = partitionPath(settings.spec, settings.schema, partition)
+    let target = open.get(path)
+    if (target === undefined) {
+      if (open.size >= settings.maxOpenPartitions) await finishLargest()
+      target = {
+        partition,
+        path,
+        writer: createParquetWriter({ schema: settings.schema, compression: settings.compression }),
+      }
+      open.set(path, target)
+    }
+    await target.writer.append(batch)
+    if (target.writer.estimatedFileBytes >= settings.targetFileBytes) await finishOne(target)
+    while (bufferedBytes() > settings.maxBufferedBytes) await finishLargest()
+  }
+
+  const bufferedBytes = () => [...open.values()].reduce((sum, { writer }) => sum + writer.bufferedBytes, 0)
+
+  async function finishLargest(): Promise<void> {
+    const largest = [...open.values()].reduce((a, b) =>
+      b.writer.bufferedBytes > a.writer.bufferedBytes ? b : a,
+    )
+    await finishOne(largest)
+  }
+
+  async function finishOne(target: OpenWriter): Promise<void> {
+    open.delete(target.path)
+    const file = await target.writer.finish()
+    const folder = target.path === '' ? 'data' : `data/${target.path}`
+    const path = `${settings.location}/${folder}/${claimToken}-${String(filesNamed++).padStart(5, '0')}.parquet`
+    const outcome = await warehouse.put(locationToKey(warehouse, path), file.bytes, { ifNoneMatch: true })
+    invariant(
+      outcome.kind === 'written',
+      `the data file ${path} exists already, though its claim token is new`,
+    )
+    files.push({
+      path,
+      specId: settings.spec.specId,
+      partition: target.partition,
+      recordCount: file.recordCount,
+      fileSizeBytes: BigInt(file.bytes.byteLength),
+      metrics: file.metrics,
+      splitOffsets: file.splitOffsets,
+    })
+  }
+
+  return {
+    async write(batch) {
+      if (batch.rowCount === 0) return
+      const rows = partitionRows(batch, settings.spec, settings.schema)
+      if (rows.kind === 'single') return append(rows.partition, batch)
+      for (const group of rows.groups) await append(group.partition, takeRows(batch, group.rows))
+    },
+    async finish() {
+      for (const target of [...open.values()]) await finishOne(target)
+      return files
+    },
+    abort() {
+      for (const { writer } of open.values()) writer.abort()
+      open.clear()
+    },
+  }
+}

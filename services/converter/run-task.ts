@@ -1,0 +1,184 @@
+/**
+ * Runs one convert task from claim to commit. The claim is the fence: whatever happens to this process, a commit without the
+ * current claim changes nothing, and the files that it uploaded are orphans, never rows (DESIGN invariant 2).
+ *
+ * A crash before the commit leaves a claim that runs out, after which any worker takes the task again; a crash after it, nothing.
+ */
+import type { Claim, ConvertTask, TaskResult } from '../../shared/flow.ts'
+import type { MetadataStore, NewDataFile, TaskFailure } from '../../shared/metadata/metadata-store.ts'
+import { AppError } from '../../shared/runtime/errors.ts'
+import type { Runtime } from '../../shared/runtime/runtime.ts'
+
+/** Longest wait before a task is tried again. */
+const MAX_RETRY_DELAY_MS = 60_000
+const FIRST_RETRY_DELAY_MS = 500
+/** Claims are extended this many times within a lease, so that one lost extension does not lose the claim. */
+const EXTENSIONS_PER_LEASE = 3
+
+/** What a conversion hands back: the result, its files already encoded for the manifest. */
+export interface ConvertedTask extends Omit<TaskResult, 'files'> {
+  readonly files: readonly NewDataFile[]
+}
+
+/** Converts one task; runs in a worker thread, or in this one for a reproducible run. */
+export type Convert = (task: ConvertTask, claim: Claim) => Promise<ConvertedTask>
+
+export interface TaskRunnerContext {
+  readonly metadata: MetadataStore
+  readonly runtime: Runtime
+  readonly convert: Convert
+  readonly worker: string
+  readonly claimLeaseMs: number
+  /** Failures without a known cause after which a task is parked. */
+  readonly maxTaskAttempts: number
+}
+
+export type TaskOutcome =
+  | {
+      readonly kind: 'committed'
+      readonly tableId: string
+      readonly rowCount: bigint
+      readonly deadLetterCount: bigint
+    }
+  /** Not ours to run: done, held by another worker, stopped, or not due. */
+  | { readonly kind: 'passed' }
+  /** The claim was lost while it ran; another worker has it. */
+  | { readonly kind: 'fenced' }
+  | {
+      readonly kind: 'failed'
+      readonly tableId: string
+      readonly error: AppError
+      readonly next: TaskFailure['next']['kind'] | 'replan'
+    }
+
+export async function runTask(context: TaskRunnerContext, taskId: string): Promise<TaskOutcome> {
+  const { metadata, runtime } = context
+  const token = runtime.uuid()
+  const claimed = await metadata.claimTask(taskId, {
+    token,
+    leaseMs: context.claimLeaseMs,
+    worker: context.worker,
+  })
+  if (claimed.kind !== 'claimed') return { kind: 'passed' }
+  const { task, claim } = claimed
+
+  const done = new AbortController()
+  const extending = keepClaim(context, claim, done.signal)
+  try {
+    const result = await context.convert(task, claim)
+    const outcome = await metadata.commitTask({ claim, ...result })
+    if (outcome.kind === 'fenced') return { kind: 'fenced' }
+    await reportGaps(metadata, task, result)
+    return {
+      kind: 'committed',
+      tableId: task.tableId,
+      rowCount: result.accounts.reduce((sum, account) => sum + account.rowCount, 0n),
+      deadLetterCount: result.accounts.reduce((sum, account) => sum + account.deadLetterCount, 0n),
+    }
+  } catch (cause) {
+    return await handBack(context, { task, claim }, asAppError(cause, task))
+  } finally {
+    done.abort()
+    await extending
+  }
+}
+
+async function keepClaim(context: TaskRunnerContext, claim: Claim, signal: AbortSignal): Promise<void> {
+  const { metadata, runtime, claimLeaseMs } = context
+  for (;;) {
+    await runtime.sleep(claimLeaseMs / EXTENSIONS_PER_LEASE, signal)
+    if (signal.aborted) return
+    // A lost claim is no reason to stop early: the commit is refused in any case, and only it decides.
+    await metadata.extendClaim(claim, claimLeaseMs).catch(() => false)
+  }
+}
+
+/** A hole in the source is the brokers' loss: reported, not hidden. */
+async function reportGaps(metadata: MetadataStore, task: ConvertTask, result: ConvertedTask): Promise<void> {
+  for (const account of result.accounts) {
+    for (const gap of account.ranges.filter(range => range.kind === 'source_gap')) {
+      await metadata.appendEvent({
+        type: 'source.gap',
+        tableId: task.tableId,
+        topic: account.topic,
+        partition: account.partition,
+        message: `No segment of ${account.topic}-${account.partition} holds offsets ${gap.startOffset} to ${gap.endOffset - 1n}: the brokers lost them, or retention removed them before they were converted. The table goes on after them.`,
+        details: {
+          startOffset: gap.startOffset.toString(),
+          endOffset: gap.endOffset.toString(),
+          incarnation: account.incarnation,
+        },
+      })
+    }
+  }
+}
+
+interface Held {
+  readonly task: ConvertTask
+  readonly claim: Claim
+}
+
+/** Gives the task back with the next step that its error calls for. */
+async function handBack(
+  context: TaskRunnerContext,
+  { task, claim }: Held,
+  error: AppError,
+): Promise<TaskOutcome> {
+  const { metadata, runtime } = context
+  const slice = task.slices[0]
+  const failed = (next: TaskFailure['next']['kind'] | 'replan'): TaskOutcome => ({
+    kind: 'failed',
+    tableId: task.tableId,
+    error,
+    next,
+  })
+
+  if (isSegmentGoneOrChanged(error) && task.slices.length === 1 && slice !== undefined) {
+    await metadata.replanPartition({ tableId: task.tableId, topic: slice.topic, partition: slice.partition })
+    return failed('replan')
+  }
+  const next = nextStep(context, task, error)
+  const kept = await metadata.failTask({ claim, code: error.code, message: error.message, next })
+  if (!kept) return { kind: 'fenced' }
+  if (error.next === 'fatal') throw error
+  if (next.kind === 'retry' && task.attempts + 1 === context.maxTaskAttempts) {
+    await metadata.appendEvent({
+      type: 'task.failing',
+      tableId: task.tableId,
+      message: `Task ${task.taskId} has failed ${task.attempts + 1} times and is tried again every ${MAX_RETRY_DELAY_MS / 1000} s: ${error.message}`,
+      details: { taskId: task.taskId, code: error.code, at: runtime.nowMs() },
+    })
+  }
+  return failed(next.kind)
+}
+
+function nextStep(context: TaskRunnerContext, task: ConvertTask, error: AppError): TaskFailure['next'] {
+  const { runtime, maxTaskAttempts } = context
+  const delayMs =
+    Math.min(MAX_RETRY_DELAY_MS, FIRST_RETRY_DELAY_MS * 2 ** Math.min(task.attempts, 16)) *
+    (0.5 + runtime.random() / 2)
+  if (error.code === 'dead-letter-flood') return { kind: 'stop_table' }
+  const isLasting =
+    error.next === 'park' || (error.code === UNEXPECTED && task.attempts + 1 >= maxTaskAttempts)
+  if (!isLasting) return { kind: 'retry', delayMs }
+  // Only the slice that fails stops its partition: the others go on alone.
+  if (task.slices.length > 1) return { kind: 'split', newTaskIds: task.slices.map(() => runtime.uuid()) }
+  return { kind: 'park' }
+}
+
+function isSegmentGoneOrChanged(error: AppError): boolean {
+  return error.code === 'segment-changed' || error.code === 'segment-gone'
+}
+
+const UNEXPECTED = 'unexpected-failure'
+
+/** An error that nobody classified may pass or may be a defect: it is tried again a few times, then parked. */
+function asAppError(cause: unknown, task: ConvertTask): AppError {
+  if (cause instanceof AppError) return cause
+  return new AppError({
+    code: UNEXPECTED,
+    next: 'retry',
+    message: `Converting task ${task.taskId} failed: ${cause instanceof Error ? cause.message : String(cause)}`,
+    cause,
+  })
+}

@@ -1,0 +1,69 @@
+/**
+ * Counts the failures of one task by partition and code, and refuses a flood of them: a schema that fits nothing should stop the
+ * table, not fill the dead letters (`dlq_max_ratio`).
+ */
+import type { DeadLetterCount, TaskSlice } from '../../shared/flow.ts'
+import { AppError } from '../../shared/runtime/errors.ts'
+
+/** Fewer records than this say nothing about a ratio. */
+export const MIN_RECORDS_FOR_RATIO = 100
+/** Sample messages are cut to this many characters. */
+const MAX_SAMPLE_CHARACTERS = 500
+
+export interface DeadLetterTally {
+  seen(recordCount: number): void
+  failed(
+    slice: TaskSlice,
+    offset: bigint,
+    failure: { readonly code: string; readonly message: string },
+    dlqMode: 'dlq' | 'skip',
+  ): void
+  /** Throws `dead-letter-flood` when the share of failures so far is above the ratio. */
+  refuseFlood(slice: TaskSlice): void
+  /** Dead letters kept, by partition and code; skipped records are counted in the accounts alone. */
+  counts(): readonly DeadLetterCount[]
+}
+
+export function createDeadLetterTally(maxRatio: number): DeadLetterTally {
+  const byCode = new Map<string, DeadLetterCount>()
+  let seenCount = 0
+  let failedCount = 0
+  let lastFailure = ''
+
+  return {
+    seen(recordCount) {
+      seenCount += recordCount
+    },
+    failed({ topic, partition }, offset, { code, message }, dlqMode) {
+      failedCount++
+      lastFailure = `offset ${offset}: ${message}`
+      if (dlqMode === 'skip') return
+      const key = `${topic}\0${partition}\0${code}`
+      const known = byCode.get(key)
+      byCode.set(
+        key,
+        known === undefined
+          ? {
+              topic,
+              partition,
+              code,
+              count: 1n,
+              firstOffset: offset,
+              lastOffset: offset,
+              sampleMessage: message.slice(0, MAX_SAMPLE_CHARACTERS),
+            }
+          : { ...known, count: known.count + 1n, lastOffset: offset },
+      )
+    },
+    refuseFlood(slice) {
+      if (seenCount < MIN_RECORDS_FOR_RATIO || failedCount / seenCount <= maxRatio) return
+      throw new AppError({
+        code: 'dead-letter-flood',
+        next: 'park',
+        message: `${slice.topic}-${slice.partition}: ${failedCount} of ${seenCount} records in one task failed, above dlq_max_ratio ${maxRatio}; the last one at ${lastFailure}. Mend the schema, or raise dlq_max_ratio, and resume the table.`,
+        details: { topic: slice.topic, partition: slice.partition, failedCount, seenCount },
+      })
+    },
+    counts: () => [...byCode.values()],
+  }
+}

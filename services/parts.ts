@@ -1,0 +1,96 @@
+/** Everything that a running pipeline shares, and how it is opened from the configuration. Tests and simulations put other parts in. */
+import { availableParallelism } from 'node:os'
+import type { Catalog } from '../catalog-adapters/catalog.ts'
+import { openCatalogs } from '../catalog-adapters/open-catalogs.ts'
+import { type Config, storeOptionsOf } from '../shared/config/config.ts'
+import type { MetadataStore } from '../shared/metadata/metadata-store.ts'
+import { openSqliteMetadataStore } from '../shared/metadata/sqlite/store.ts'
+import type { ObjectStore } from '../shared/object-store/object-store.ts'
+import { openObjectStore } from '../shared/object-store/open-object-store.ts'
+import { createInProcessQueue } from '../shared/queue/in-process-queue.ts'
+import type { TaskQueue } from '../shared/queue/task-queue.ts'
+import type { Runtime } from '../shared/runtime/runtime.ts'
+import { openConvertPool } from './converter/convert-pool.ts'
+import type { ConvertRequest, ThreadStores } from './converter/convert-request.ts'
+import type { ConvertedTask } from './converter/run-task.ts'
+import type { Report } from './progress.ts'
+
+export interface Parts {
+  readonly config: Config
+  readonly runtime: Runtime
+  readonly metadata: MetadataStore
+  readonly queue: TaskQueue
+  readonly sources: ReadonlyMap<string, ObjectStore>
+  readonly warehouse: ObjectStore
+  readonly catalogs: ReadonlyMap<string, Catalog>
+  /** At most `workers` at once. */
+  readonly convert: (request: ConvertRequest) => Promise<ConvertedTask>
+  readonly workers: number
+  /** Names this process in leases and claims. */
+  readonly holder: string
+  readonly report: Report
+  close(): Promise<void>
+}
+
+/** What the commands that only look need: no queue, no threads. */
+export type StoreParts = Pick<Parts, 'config' | 'runtime' | 'metadata' | 'sources' | 'warehouse' | 'close'>
+
+export async function openStores(config: Config, runtime: Runtime): Promise<StoreParts> {
+  const metadata = openSqliteMetadataStore({ path: config.metadata.path, runtime })
+  await metadata.migrate()
+  const open = (store: Config['warehouse']) =>
+    openObjectStore(store.url, { ...storeOptionsOf(store), runtime })
+  const warehouse = open(config.warehouse)
+  const sources = new Map(config.sources.map(source => [source.name, open(source)]))
+  return {
+    config,
+    runtime,
+    metadata,
+    warehouse,
+    sources,
+    async close() {
+      for (const store of [warehouse, ...sources.values()]) await store.close()
+      await metadata.close()
+    },
+  }
+}
+
+export async function openParts(config: Config, runtime: Runtime, report: Report): Promise<Parts> {
+  const stores = await openStores(config, runtime)
+  const workers = config.limits.workers ?? availableParallelism()
+  const pool = openConvertPool(workers, threadStores(config))
+  const queue = createInProcessQueue()
+  return {
+    ...stores,
+    queue,
+    catalogs: openCatalogs(config.catalogs, stores),
+    convert: request => pool.convert(request),
+    workers,
+    holder: `${process.pid}-${runtime.uuid()}`,
+    report,
+    async close() {
+      await pool.close()
+      await queue.close()
+      await stores.close()
+    },
+  }
+}
+
+function threadStores(config: Config): ThreadStores {
+  const toOpen = (store: Config['warehouse']) => ({ url: store.url, options: storeOptionsOf(store) })
+  return {
+    warehouse: toOpen(config.warehouse),
+    sources: Object.fromEntries(config.sources.map(source => [source.name, toOpen(source)])),
+  }
+}
+
+/** Reports a failure that a loop will try again. */
+export function problemOf(parts: Pick<Parts, 'report'>, where: string): (error: unknown) => void {
+  return error =>
+    parts.report({
+      kind: 'problem',
+      where,
+      message: error instanceof Error ? error.message : String(error),
+      next: 'retry',
+    })
+}

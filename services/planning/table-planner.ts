@@ -1,0 +1,314 @@
+/**
+ * The discover-and-plan stage of one table, one round at a time: list what is new, cut it into tasks, write the tasks, queue their ids.
+ *
+ * Truth is in the metadata database: a round that dies anywhere is simply run again, here or in another process. A lease keeps two
+ * processes from doing the same work; were it to fail, `planTask` refuses a plan that does not begin at the planned offset.
+ * Kept in memory only: when each partition was last seen quiet, and since when its oldest segment waits.
+ */
+import type {
+  MetadataStore,
+  PartitionId,
+  SourcePartition,
+  TableDetail,
+} from '../../shared/metadata/metadata-store.ts'
+import type { ObjectStore } from '../../shared/object-store/object-store.ts'
+import type { TaskQueue } from '../../shared/queue/task-queue.ts'
+import { mapBounded } from '../../shared/runtime/map-bounded.ts'
+import type { Runtime } from '../../shared/runtime/runtime.ts'
+import {
+  discoverPartition,
+  listPartitionNumbers,
+  type PartitionDiscovery,
+} from '../discovery/discover-partition.ts'
+import type { ReadySegment } from '../discovery/examine-listing.ts'
+import { type StartFrom, startOffset } from '../discovery/start-offset.ts'
+import { cutTasks, type PendingPartition } from './plan.ts'
+
+/** Partitions listed at once by one table. */
+const MAX_CONCURRENT_LISTINGS = 16
+/** New partitions are looked for every so many rounds. */
+const ROUNDS_BETWEEN_FOLDER_LISTINGS = 10
+const PLAN_LEASE_MS = 60_000
+
+export interface PlannerSettings {
+  readonly topic: string
+  readonly startFrom: StartFrom
+  readonly onNewIncarnation: 'stop' | 'continue'
+  readonly taskTargetBytes: number
+  readonly commitIntervalMs: number
+  readonly segmentSettleMs: number
+  /** Busy partitions are listed this often; quiet ones ever less often, down to `pollIntervalMaxMs`. */
+  readonly pollIntervalMs: number
+  readonly pollIntervalMaxMs: number
+  /** Tasks of this table that may be planned and not committed: the backpressure from converters to planning. */
+  readonly maxTasksInFlight: number
+}
+
+export interface PlannerContext {
+  readonly table: TableDetail
+  readonly settings: PlannerSettings
+  readonly source: ObjectStore
+  readonly metadata: MetadataStore
+  readonly queue: TaskQueue
+  readonly runtime: Runtime
+  /** Names this process in leases. */
+  readonly holder: string
+}
+
+export interface RoundOptions {
+  /** For `--once`: plan everything that had landed by then, whatever its age, and nothing that landed later. */
+  readonly landedBeforeMs?: number
+}
+
+export interface RoundReport {
+  /** Whether another round may find more to plan without anything new landing. */
+  readonly more: boolean
+  readonly plannedTasks: number
+  /** Segments that cannot be taken yet, in words. */
+  readonly waiting: readonly string[]
+}
+
+interface Attention {
+  nextPollMs: number
+  intervalMs: number
+  waitingSinceMs?: number
+}
+
+export interface TablePlanner {
+  round(options: RoundOptions): Promise<RoundReport>
+}
+
+export function createTablePlanner(context: PlannerContext): TablePlanner {
+  const attention = new Map<number, Attention>()
+  let rounds = 0
+
+  async function round(options: RoundOptions): Promise<RoundReport> {
+    const { metadata, table, runtime, holder } = context
+    const lease = `plan:${table.tableId}`
+    if ((await metadata.acquireLease(lease, holder, PLAN_LEASE_MS)) === undefined)
+      return { more: false, plannedTasks: 0, waiting: [] }
+
+    if (rounds++ % ROUNDS_BETWEEN_FOLDER_LISTINGS === 0) await registerNewPartitions(context)
+    const nowMs = runtime.nowMs()
+    const due = (await metadata.listPartitions(table.tableId)).filter(
+      partition =>
+        partition.state === 'active' &&
+        (options.landedBeforeMs !== undefined || attentionTo(partition).nextPollMs <= nowMs),
+    )
+    const visits = await mapBounded(due, MAX_CONCURRENT_LISTINGS, partition => visit(partition, options))
+    const pending = visits.map(visited => visited.pending).filter(found => found !== undefined)
+    const plannedTasks = await plan(pending, options)
+    return { more: pending.length > 0, plannedTasks, waiting: visits.flatMap(visited => visited.waiting) }
+  }
+
+  function attentionTo(partition: SourcePartition): Attention {
+    const known = attention.get(partition.partition) ?? {
+      nextPollMs: 0,
+      intervalMs: context.settings.pollIntervalMs,
+    }
+    attention.set(partition.partition, known)
+    return known
+  }
+
+  async function visit(partition: SourcePartition, options: RoundOptions): Promise<Visit> {
+    const { settings, source, runtime } = context
+    const nowMs = runtime.nowMs()
+    const discovery = await discoverPartition({
+      store: source,
+      topic: partition.topic,
+      partition: partition.partition,
+      cursor: partition,
+      nowMs,
+      settleMs: settings.segmentSettleMs,
+    })
+    const found = await settle(context, partition, discovery)
+    const inTime = landedBefore(found, options.landedBeforeMs)
+    const known = attentionTo(partition)
+    known.intervalMs =
+      inTime === undefined
+        ? Math.min(known.intervalMs * 2, settings.pollIntervalMaxMs)
+        : settings.pollIntervalMs
+    known.nextPollMs = nowMs + known.intervalMs
+    if (inTime === undefined) delete known.waitingSinceMs
+    else known.waitingSinceMs ??= nowMs
+    return {
+      waiting: describeWaiting(partition, discovery),
+      ...(inTime !== undefined && { pending: pendingOf(partition, inTime, known.waitingSinceMs ?? nowMs) }),
+    }
+  }
+
+  async function plan(pending: readonly PendingPartition[], options: RoundOptions): Promise<number> {
+    const { metadata, table, settings, queue, runtime } = context
+    if (pending.length === 0) return 0
+    const counts = await metadata.countTasks(table.tableId)
+    const inFlight = counts.queued + counts.claimed + counts.staged + counts.parked
+    const cut = cutTasks(pending, {
+      taskTargetBytes: settings.taskTargetBytes,
+      commitIntervalMs: settings.commitIntervalMs,
+      nowMs: runtime.nowMs(),
+      flush: options.landedBeforeMs !== undefined,
+      maxTasks: Math.max(0, settings.maxTasksInFlight - inFlight),
+    })
+    const planned: string[] = []
+    for (const slices of cut) {
+      const taskId = runtime.uuid()
+      const { tableId, currentSchemaId, defaultSpecId } = table
+      const outcome = await metadata.planTask({
+        taskId,
+        tableId,
+        schemaId: currentSchemaId,
+        specId: defaultSpecId,
+        slices,
+      })
+      if (outcome.kind === 'stale') continue
+      planned.push(taskId)
+      for (const slice of slices) delete attention.get(slice.partition)?.waitingSinceMs
+    }
+    await queue.enqueue(planned)
+    return planned.length
+  }
+
+  return { round }
+}
+
+interface Visit {
+  readonly pending?: PendingPartition
+  readonly waiting: readonly string[]
+}
+
+interface Found {
+  readonly segments: readonly ReadySegment[]
+  readonly endOffset: bigint
+}
+
+/** Acts on what the listing means; returns the segments to plan, if any. */
+async function settle(
+  context: PlannerContext,
+  partition: SourcePartition,
+  discovery: PartitionDiscovery,
+): Promise<Found | undefined> {
+  const { metadata, settings } = context
+  const { following, endOffset, broken } = discovery
+  const name = `${partition.topic}-${partition.partition}`
+  const stop = (code: string, reason: string, details: Readonly<Record<string, unknown>>) =>
+    metadata.stopPartition(idOf(partition), { code, reason, details }).then(() => undefined)
+
+  switch (following.kind) {
+    case 'segments':
+      if (following.segments.length > 0 && endOffset !== undefined)
+        return endOffset > partition.plannedOffset ? { segments: following.segments, endOffset } : undefined
+      return broken === undefined ? undefined : stop(broken.code, broken.message, broken.details)
+    case 'replaced': {
+      const outcome = await metadata.replanPartition(idOf(partition))
+      if (outcome.kind === 'replanned') return undefined
+      return stop(
+        'segment-replaced',
+        `${name}: segment ${following.segment.key} was replaced after its records were committed. The rows of the old object are in the table. Compare the two, then resume, or skip-to an offset.`,
+        {
+          key: following.segment.key,
+          etag: following.segment.etag,
+        },
+      )
+    }
+    case 'overlap':
+      return stop(
+        'segment-overlap',
+        `${name}: segment ${following.segment.key} begins at offset ${following.segment.baseOffset}, below the planned offset ${partition.plannedOffset}. Two segments claim the same offsets; remove the wrong one and resume, or skip-to an offset.`,
+        {
+          key: following.segment.key,
+        },
+      )
+    case 'new_incarnation':
+      if (settings.onNewIncarnation === 'stop') {
+        return stop(
+          'topic-recreated',
+          `${name}: the last planned segment is gone and offsets begin again at ${following.firstOffset}, below ${partition.plannedOffset}: the topic was recreated. Set on_new_incarnation: continue to take it as a new life of the topic, then resume.`,
+          {
+            firstOffset: following.firstOffset.toString(),
+          },
+        )
+      }
+      if (partition.committedOffset === partition.plannedOffset) {
+        await metadata.registerPartition({
+          ...idOf(partition),
+          incarnation: partition.incarnation + 1,
+          firstOffset: following.firstOffset,
+        })
+      }
+      return undefined
+  }
+}
+
+function landedBefore(found: Found | undefined, landedBeforeMs: number | undefined): Found | undefined {
+  if (found === undefined || landedBeforeMs === undefined) return found
+  const late = found.segments.findIndex(segment => segment.landedAtMs > landedBeforeMs)
+  if (late < 0) return found
+  const segments = found.segments.slice(0, late)
+  const firstLate = found.segments[late]
+  return segments.length === 0 || firstLate === undefined
+    ? undefined
+    : { segments, endOffset: firstLate.baseOffset }
+}
+
+function pendingOf(partition: SourcePartition, found: Found, waitingSinceMs: number): PendingPartition {
+  const { topic, partition: number, incarnation, plannedOffset, committedOffset } = partition
+  return {
+    topic,
+    partition: number,
+    incarnation,
+    plannedOffset,
+    idle: plannedOffset === committedOffset,
+    ...found,
+    waitingSinceMs,
+  }
+}
+
+/** A partition without a row begins where `start_from` says; its first segments are planned in the same round. */
+async function registerNewPartitions(context: PlannerContext): Promise<void> {
+  const { metadata, table, settings, source, runtime } = context
+  const known = new Set((await metadata.listPartitions(table.tableId)).map(partition => partition.partition))
+  const numbers = (await listPartitionNumbers(source, settings.topic)).filter(number => !known.has(number))
+  await mapBounded(numbers, MAX_CONCURRENT_LISTINGS, async partition => {
+    const cursor = { plannedOffset: 0n }
+    const discovery = await discoverPartition({
+      store: source,
+      topic: settings.topic,
+      partition,
+      cursor,
+      nowMs: runtime.nowMs(),
+      settleMs: settings.segmentSettleMs,
+    })
+    const ready = discovery.following.kind === 'segments' ? discovery.following.segments : []
+    const [first, ...others] = ready
+    if (first === undefined || discovery.endOffset === undefined) return
+    const firstOffset = startOffset(settings.startFrom, {
+      partition,
+      tableCreatedAtMs: table.createdAtMs,
+      ready: [first, ...others],
+      endOffset: discovery.endOffset,
+    })
+    await metadata.registerPartition({
+      tableId: table.tableId,
+      topic: settings.topic,
+      partition,
+      incarnation: 0,
+      firstOffset,
+    })
+  })
+}
+
+function describeWaiting(partition: SourcePartition, discovery: PartitionDiscovery): readonly string[] {
+  if (discovery.waiting === undefined) return []
+  const reasons = {
+    'no-index': 'its .index is not there yet',
+    'no-segment': 'its .kfs is not there yet',
+    'older-than-index': 'its .kfs is older than its .index and may be about to be replaced',
+  }
+  return [
+    `${partition.topic}-${partition.partition}: the segment at offset ${discovery.waiting.baseOffset} waits: ${reasons[discovery.waiting.reason]}`,
+  ]
+}
+
+function idOf(partition: SourcePartition): PartitionId {
+  return { tableId: partition.tableId, topic: partition.topic, partition: partition.partition }
+}

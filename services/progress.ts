@@ -1,0 +1,38 @@
+/** What a run tells its user as it goes; the command line draws it. */
+import { unreachable } from '../shared/runtime/errors.ts'
+
+export type Progress =
+  | { readonly kind: 'planned'; readonly table: string; readonly tasks: number }
+  | {
+      readonly kind: 'committed'
+      readonly table: string
+      readonly rowCount: bigint
+      readonly deadLetterCount: bigint
+    }
+  | {
+      readonly kind: 'published'
+      readonly table: string
+      readonly catalog: string
+      readonly snapshotId?: bigint
+      readonly metadataLocation: string
+    }
+  /** Something failed that is tried again, or waits for a person: `next` says which. */
+  | { readonly kind: 'problem'; readonly where: string; readonly message: string; readonly next: string }
+
+export type Report = (progress: Progress) => void
+
+/** One plain line. */
+export function describeProgress(progress: Progress): string {
+  switch (progress.kind) {
+    case 'planned':
+      return `${progress.table}: planned ${progress.tasks} ${progress.tasks === 1 ? 'task' : 'tasks'}`
+    case 'committed':
+      return `${progress.table}: committed ${progress.rowCount} rows${progress.deadLetterCount > 0n ? `, ${progress.deadLetterCount} dead letters` : ''}`
+    case 'published':
+      return `${progress.table}: published ${progress.snapshotId === undefined ? 'the empty table' : `snapshot ${progress.snapshotId}`} to ${progress.catalog} at ${progress.metadataLocation}`
+    case 'problem':
+      return `${progress.where}: ${progress.message} [${progress.next}]`
+    default:
+      return unreachable(progress)
+  }
+}

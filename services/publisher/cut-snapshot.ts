@@ -1,0 +1,78 @@
+/**
+ * Cuts a snapshot of a table's virtual state, once for all its catalogs: intent → manifests → manifest list → cut.
+ *
+ * The intent is written first and fixes the id, the parent, the version, the time and every key. After a crash anywhere the next
+ * round finds it, renders the same bytes under the same keys, and goes on. Callers hold the table's publish lease.
+ */
+
+import { DEFAULT_MERGE_POLICY } from '../../shared/iceberg/plan-manifests.ts'
+import {
+  planSnapshot,
+  renderSnapshotObjects,
+  type SnapshotPlan,
+} from '../../shared/iceberg/render-snapshot.ts'
+import type { LiveFile, MetadataStore, SnapshotRecord } from '../../shared/metadata/metadata-store.ts'
+import type { ObjectStore } from '../../shared/object-store/object-store.ts'
+import { putImmutable } from '../../shared/object-store/put-immutable.ts'
+import { AppError } from '../../shared/runtime/errors.ts'
+import type { Runtime } from '../../shared/runtime/runtime.ts'
+
+export interface CutContext {
+  readonly metadata: MetadataStore
+  readonly warehouse: ObjectStore
+  readonly runtime: Runtime
+}
+
+/** The new snapshot, or `undefined` when the state holds no file that the last one does not show. */
+export async function cutSnapshot(context: CutContext, tableId: string): Promise<SnapshotRecord | undefined> {
+  const { metadata, warehouse, runtime } = context
+  const input = await metadata.loadSnapshotInput(tableId)
+  if (input.intent === undefined && input.newFiles.length === 0) return undefined
+
+  const plan = planSnapshot(input, {
+    snapshotId: newSnapshotId(runtime),
+    timestampMs: runtime.nowMs(),
+    mergePolicy: DEFAULT_MERGE_POLICY,
+  })
+  // The sidecar's name is its content's hash, so it may stand before the intent that names it.
+  if (plan.sidecar !== undefined) await putImmutable(warehouse, plan.sidecar.path, plan.sidecar.bytes)
+  if (input.intent === undefined) await metadata.insertSnapshotIntent(plan.snapshot)
+
+  const { objects, cut } = renderSnapshotObjects(plan, await loadMergedFiles(metadata, plan))
+  for (const { path, bytes } of objects) {
+    if ((await putImmutable(warehouse, path, bytes)) === 'differs') {
+      await metadata.abandonSnapshot(tableId, plan.snapshot.snapshotId)
+      throw objectDiffers(plan.snapshot, path)
+    }
+  }
+  await metadata.completeSnapshot(cut)
+  return { ...plan.snapshot, state: 'cut' }
+}
+
+async function loadMergedFiles(
+  metadata: MetadataStore,
+  plan: SnapshotPlan,
+): Promise<ReadonlyMap<string, readonly LiveFile[]>> {
+  const files = new Map<string, readonly LiveFile[]>()
+  for (const { path, merged } of plan.merges) {
+    const paths = merged.map(manifest => manifest.path)
+    files.set(path, await metadata.listFilesOfManifests(plan.snapshot.tableId, paths))
+  }
+  return files
+}
+
+/** A random positive 63-bit number: ids must not collide between writers, and readers expect no order in them. */
+function newSnapshotId(runtime: Runtime): bigint {
+  const hex = runtime.uuid().replaceAll('-', '')
+  const folded = BigInt(`0x${hex.slice(0, 16)}`) ^ BigInt(`0x${hex.slice(16)}`)
+  return BigInt.asUintN(63, folded) || 1n
+}
+
+function objectDiffers(snapshot: SnapshotRecord, path: string): AppError {
+  return new AppError({
+    code: 'object-differs',
+    next: 'retry',
+    message: `Writing ${path} of snapshot ${snapshot.snapshotId}: another content stands there already. The snapshot is given up and cut again under a new id; the object is left alone.`,
+    details: { path, snapshotId: snapshot.snapshotId },
+  })
+}

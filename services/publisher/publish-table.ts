@@ -1,0 +1,65 @@
+/** Publishes one table: cut a snapshot when there is something new, let old ones expire, bring every catalog up to date. */
+import type { Catalog } from '../../catalog-adapters/catalog.ts'
+import type { SnapshotRetentionConfig } from '../../shared/config/config.ts'
+import { selectExpired } from '../../shared/iceberg/expire-snapshots.ts'
+import type { SnapshotRecord } from '../../shared/metadata/metadata-store.ts'
+import { invariant } from '../../shared/runtime/errors.ts'
+import { type CutContext, cutSnapshot } from './cut-snapshot.ts'
+import { type CatalogOutcome, publishToCatalog } from './publish-to-catalog.ts'
+
+/** Longer than any publication should take; after it another process may try, and finds the intents. */
+const PUBLISH_LEASE_MS = 120_000
+
+export interface PublishTableContext extends CutContext {
+  readonly catalogs: readonly Catalog[]
+  readonly retention: SnapshotRetentionConfig
+  readonly holder: string
+}
+
+/** `busy`: another process is publishing this table right now. */
+export type PublishOutcome =
+  | (CatalogOutcome & { readonly table: string; readonly catalog: string })
+  | { readonly kind: 'busy'; readonly table: string }
+
+export async function publishTable(
+  context: PublishTableContext,
+  tableName: string,
+): Promise<readonly PublishOutcome[]> {
+  const { metadata, catalogs, holder } = context
+  const table = await metadata.loadTable(tableName)
+  invariant(table !== undefined, `the declared table ${tableName} is in the database`)
+  const lease = `publish:${table.tableId}`
+  if ((await metadata.acquireLease(lease, holder, PUBLISH_LEASE_MS)) === undefined)
+    return [{ kind: 'busy', table: tableName }]
+  try {
+    if ((await cutSnapshot(context, table.tableId)) !== undefined) await expireOld(context, table.tableId)
+    const outcomes: PublishOutcome[] = []
+    for (const catalog of catalogs) {
+      outcomes.push({
+        ...(await publishToCatalog(context, table, catalog)),
+        table: tableName,
+        catalog: catalog.name,
+      })
+    }
+    return outcomes
+  } finally {
+    await metadata.releaseLease(lease, holder)
+  }
+}
+
+/** Metadata only. A snapshot that an unfinished publication still has to show stays. */
+async function expireOld(context: PublishTableContext, tableId: string): Promise<void> {
+  const { metadata, runtime, retention } = context
+  const snapshots = await metadata.listSnapshots(tableId)
+  const expired = selectExpired(snapshots, { ...retention, nowMs: runtime.nowMs() })
+  if (expired.length === 0) return
+  const publications = await metadata.listPublications(tableId)
+  const pending = new Set(publications.map(publication => publication.intent?.snapshotId))
+  const firstPending = snapshots.findIndex((snapshot: SnapshotRecord) => pending.has(snapshot.snapshotId))
+  const free = firstPending < 0 ? snapshots : snapshots.slice(0, firstPending)
+  const freeIds = new Set(free.map(snapshot => snapshot.snapshotId))
+  await metadata.expireSnapshots(
+    tableId,
+    expired.filter(snapshotId => freeIds.has(snapshotId)),
+  )
+}

@@ -1,0 +1,195 @@
+/**
+ * Brings one catalog up to the newest snapshot of a table: intent → metadata → commit → confirm.
+ *
+ * A catalog that was behind catches up in one commit that carries every missed snapshot not yet expired. After an answer that is no
+ * answer the intent stays, and the next round first looks whether the catalog shows it (DESIGN invariant 6). What the catalog shows
+ * and Tidewater did not write is never overwritten: the table is held there until a person decides.
+ */
+import type { Catalog, CatalogTable } from '../../catalog-adapters/catalog.ts'
+import { tableIdentifierOf } from '../../shared/config/config.ts'
+import { metadataFilePath } from '../../shared/iceberg/locations.ts'
+import { previousVersionsMax, tableMetadataOf } from '../../shared/iceberg/table-metadata-of.ts'
+import type {
+  MetadataStore,
+  Publication,
+  PublicationIntent,
+  SnapshotRecord,
+  TableDetail,
+} from '../../shared/metadata/metadata-store.ts'
+import { AppError, unreachable } from '../../shared/runtime/errors.ts'
+import type { Runtime } from '../../shared/runtime/runtime.ts'
+
+export interface PublishContext {
+  readonly metadata: MetadataStore
+  readonly runtime: Runtime
+}
+
+export type CatalogOutcome =
+  | { readonly kind: 'published'; readonly metadataLocation: string; readonly snapshot?: SnapshotRecord }
+  | { readonly kind: 'unchanged' }
+  /** Tried again at the next round. */
+  | { readonly kind: 'failed'; readonly error: AppError }
+  /** Waits for a person. */
+  | { readonly kind: 'held'; readonly error: AppError }
+
+export async function publishToCatalog(
+  context: PublishContext,
+  table: TableDetail,
+  catalog: Catalog,
+): Promise<CatalogOutcome> {
+  const { metadata } = context
+  const publication = await metadata.loadPublication(table.tableId, catalog.name)
+  if (publication.state === 'held') return { kind: 'held', error: heldError(table, catalog, publication) }
+  const snapshots = await metadata.listSnapshots(table.tableId)
+  if (publication.intent === undefined && showsNewest(publication, snapshots)) return { kind: 'unchanged' }
+  try {
+    return await publish(context, { table, catalog, publication, snapshots })
+  } catch (cause) {
+    if (!(cause instanceof AppError) || cause.next === 'fatal') throw cause
+    const state = cause.next === 'park' ? 'held' : 'failing'
+    await metadata.failPublication(table.tableId, catalog.name, {
+      state,
+      code: cause.code,
+      message: cause.message,
+      dropIntent: false,
+    })
+    return { kind: state === 'held' ? 'held' : 'failed', error: cause }
+  }
+}
+
+interface Publishing {
+  readonly table: TableDetail
+  readonly catalog: Catalog
+  readonly publication: Publication
+  readonly snapshots: readonly SnapshotRecord[]
+}
+
+async function publish(context: PublishContext, publishing: Publishing): Promise<CatalogOutcome> {
+  const { metadata } = context
+  const { table, catalog, publication } = publishing
+  const identifier = tableIdentifierOf(table.name)
+  const current = await catalog.loadTable(identifier)
+  refuseForeign(publishing, current)
+
+  const intent = publication.intent ?? newIntent(context.runtime, publishing)
+  const confirm = async (): Promise<CatalogOutcome> => {
+    await metadata.confirmPublication(
+      table.tableId,
+      catalog.name,
+      intent,
+      previousVersionsMax(table.properties),
+    )
+    const snapshot = publishing.snapshots.find(candidate => candidate.snapshotId === intent.snapshotId)
+    return {
+      kind: 'published',
+      metadataLocation: intent.metadataLocation,
+      ...(snapshot !== undefined && { snapshot }),
+    }
+  }
+  // An earlier attempt may have arrived without our hearing of it.
+  if (current !== undefined && current.metadataLocation === intent.metadataLocation) return confirm()
+  if (publication.intent === undefined) await metadata.beginPublication(table.tableId, catalog.name, intent)
+
+  const shown = upTo(publishing.snapshots, intent.snapshotId)
+  const outcome = await catalog.commit({
+    identifier,
+    ...(current !== undefined && { base: baseOf(current) }),
+    metadata: tableMetadataOf({ table, snapshots: shown, publication, timestampMs: intent.timestampMs }),
+    metadataLocation: intent.metadataLocation,
+  })
+  switch (outcome.kind) {
+    case 'committed':
+      return confirm()
+    case 'conflict':
+      return failed(publishing, context, {
+        code: 'publish-conflict',
+        message: outcome.message,
+        dropIntent: true,
+      })
+    case 'unknown':
+      return failed(publishing, context, {
+        code: 'publish-outcome-unknown',
+        message: `the commit had no clear answer (${outcome.cause instanceof Error ? outcome.cause.message : String(outcome.cause)}); the next round looks whether it arrived`,
+        dropIntent: false,
+      })
+    default:
+      return unreachable(outcome)
+  }
+}
+
+async function failed(
+  { table, catalog }: Publishing,
+  { metadata }: PublishContext,
+  failure: { readonly code: string; readonly message: string; readonly dropIntent: boolean },
+): Promise<CatalogOutcome> {
+  const message = `Publishing ${table.name} to catalog ${catalog.name}: ${failure.message}`
+  await metadata.failPublication(table.tableId, catalog.name, { ...failure, message, state: 'failing' })
+  return { kind: 'failed', error: new AppError({ code: failure.code, next: 'retry', message }) }
+}
+
+function showsNewest(publication: Publication, snapshots: readonly SnapshotRecord[]): boolean {
+  return publication.metadataLocation !== undefined && publication.snapshotId === snapshots.at(-1)?.snapshotId
+}
+
+function newIntent(runtime: Runtime, { table, publication, snapshots }: Publishing): PublicationIntent {
+  const newest = snapshots.at(-1)
+  return {
+    ...(newest !== undefined && { snapshotId: newest.snapshotId }),
+    metadataLocation: metadataFilePath(table.location, publication.metadataVersion + 1, runtime.uuid()),
+    // Never before the snapshot that it shows, whatever the clock did since.
+    timestampMs: Math.max(runtime.nowMs(), newest?.timestampMs ?? 0, publication.lastPublishedAtMs ?? 0),
+  }
+}
+
+/** Snapshots that an intent shows: those up to its own, which a younger cut may have followed by now. */
+function upTo(
+  snapshots: readonly SnapshotRecord[],
+  snapshotId: bigint | undefined,
+): readonly SnapshotRecord[] {
+  if (snapshotId === undefined) return []
+  return snapshots.slice(0, snapshots.findIndex(snapshot => snapshot.snapshotId === snapshotId) + 1)
+}
+
+function baseOf(current: CatalogTable) {
+  const snapshotId = current.metadata.snapshots.at(-1)?.snapshotId
+  return {
+    tableUuid: current.tableUuid,
+    metadataLocation: current.metadataLocation,
+    ...(snapshotId !== undefined && { snapshotId }),
+  }
+}
+
+function refuseForeign(
+  { table, catalog, publication, snapshots }: Publishing,
+  current: CatalogTable | undefined,
+): void {
+  if (current === undefined) return
+  const hold = (code: string, what: string) =>
+    new AppError({
+      code,
+      next: 'park',
+      message: `Catalog ${catalog.name} shows ${table.name} ${what}. Nothing was overwritten; the table is held there.`,
+    })
+  if (current.tableUuid !== table.tableId) {
+    throw hold(
+      'table-replaced',
+      `with the table uuid ${current.tableUuid}, not ${table.tableId}: another table stands under its name`,
+    )
+  }
+  const shown = current.metadata.snapshots.at(-1)?.snapshotId
+  const ours = new Set([
+    publication.snapshotId,
+    publication.intent?.snapshotId,
+    ...snapshots.map(snapshot => snapshot.snapshotId),
+  ])
+  if (shown !== undefined && !ours.has(shown))
+    throw hold('foreign-snapshot', `at snapshot ${shown}, which Tidewater did not write`)
+}
+
+function heldError(table: TableDetail, catalog: Catalog, publication: Publication): AppError {
+  return new AppError({
+    code: publication.lastErrorCode ?? 'publication-held',
+    next: 'park',
+    message: publication.lastErrorMessage ?? `Table ${table.name} is held for catalog ${catalog.name}.`,
+  })
+}

@@ -1,0 +1,190 @@
+/** What `tidewater status` shows: the state of every table as the database has it. Field names are a stable interface (docs/cli.md). */
+import type {
+  EventRecord,
+  MetadataStore,
+  Publication,
+  SnapshotRecord,
+  SourcePartition,
+  TableDetail,
+  TaskRecord,
+  TaskState,
+} from '../../shared/metadata/metadata-store.ts'
+
+const MAX_PARKED_TASKS = 100
+const MAX_EVENTS = 20
+
+export interface StatusReport {
+  readonly at_ms: number
+  readonly tables: readonly TableStatus[]
+  /** Newest first. */
+  readonly events: readonly EventStatus[]
+}
+
+export interface TableStatus {
+  readonly name: string
+  readonly table_uuid: string
+  readonly location: string
+  readonly state: 'active' | 'paused' | 'stopped'
+  readonly state_reason: string | null
+  readonly rows: bigint
+  readonly dead_letters: bigint
+  readonly skipped: bigint
+  readonly absent: bigint
+  readonly source_gaps: bigint
+  readonly data_files: number
+  readonly size_bytes: bigint
+  /** Unix ms of the newest record that is committed; null before the first. */
+  readonly newest_record_at_ms: number | null
+  readonly tasks: Readonly<Record<TaskState, number>>
+  readonly parked_tasks: readonly {
+    readonly task_id: string
+    readonly code: string | null
+    readonly message: string | null
+  }[]
+  readonly partitions: readonly PartitionStatus[]
+  readonly publications: readonly PublicationStatus[]
+  readonly dead_letter_publications: readonly PublicationStatus[]
+}
+
+export interface PartitionStatus {
+  readonly topic: string
+  readonly partition: number
+  readonly incarnation: number
+  readonly first_offset: bigint
+  readonly committed_offset: bigint
+  readonly planned_offset: bigint
+  readonly tasks_in_flight: number
+  readonly state: 'active' | 'paused' | 'stopped'
+  readonly state_code: string | null
+  readonly state_reason: string | null
+}
+
+export interface PublicationStatus {
+  readonly catalog: string
+  readonly state: Publication['state']
+  readonly snapshot_id: bigint | null
+  readonly metadata_location: string | null
+  readonly published_at_ms: number | null
+  /** Whether the newest snapshot of the table is the one that the catalog shows. */
+  readonly current: boolean
+  readonly error_code: string | null
+  readonly error_message: string | null
+}
+
+export interface EventStatus {
+  readonly event_id: bigint
+  readonly at_ms: number
+  readonly type: string
+  readonly message: string
+  readonly topic: string | null
+  readonly partition: number | null
+  readonly who: string | null
+  readonly why: string | null
+}
+
+export async function collectStatus(metadata: MetadataStore): Promise<StatusReport> {
+  const tables = await metadata.listTables()
+  const rowTables = tables.filter(table => table.kind === 'rows')
+  const statuses: TableStatus[] = []
+  for (const table of rowTables)
+    statuses.push(
+      await tableStatus(
+        metadata,
+        table,
+        tables.find(other => other.parentTableId === table.tableId),
+      ),
+    )
+  const events = await metadata.listEvents({ limit: MAX_EVENTS })
+  return { at_ms: await metadata.nowMs(), tables: statuses, events: events.map(eventStatus) }
+}
+
+async function tableStatus(
+  metadata: MetadataStore,
+  table: TableDetail,
+  deadLetters: TableDetail | undefined,
+): Promise<TableStatus> {
+  const { tableId } = table
+  const sums = await metadata.sumAccounts(tableId)
+  const partitions = await metadata.listPartitions(tableId)
+  const snapshots = await metadata.listSnapshots(tableId)
+  const parked = await metadata.listTasks({ tableId, states: ['parked'], limit: MAX_PARKED_TASKS })
+  const summary = snapshots.at(-1)?.summary ?? {}
+  const newest = partitions.reduce((latest, partition) => Math.max(latest, partition.maxTimestampMs), -1)
+  return {
+    name: table.name,
+    table_uuid: tableId,
+    location: table.location,
+    state: table.state,
+    state_reason: table.stateReason ?? null,
+    rows: sums.rowCount,
+    dead_letters: sums.deadLetterCount,
+    skipped: sums.byKind.skipped + sums.byKind.control,
+    absent: sums.byKind.absent,
+    source_gaps: sums.byKind.source_gap,
+    data_files: Number(summary['total-data-files'] ?? 0),
+    size_bytes: BigInt(summary['total-files-size'] ?? 0),
+    newest_record_at_ms: newest < 0 ? null : newest,
+    tasks: await metadata.countTasks(tableId),
+    parked_tasks: parked.map(parkedStatus),
+    partitions: partitions.map(partitionStatus),
+    publications: await publicationsOf(metadata, tableId, snapshots),
+    dead_letter_publications:
+      deadLetters === undefined
+        ? []
+        : await publicationsOf(
+            metadata,
+            deadLetters.tableId,
+            await metadata.listSnapshots(deadLetters.tableId),
+          ),
+  }
+}
+
+async function publicationsOf(
+  metadata: MetadataStore,
+  tableId: string,
+  snapshots: readonly SnapshotRecord[],
+): Promise<readonly PublicationStatus[]> {
+  const newest = snapshots.at(-1)?.snapshotId
+  return (await metadata.listPublications(tableId)).map(publication => ({
+    catalog: publication.catalog,
+    state: publication.state,
+    snapshot_id: publication.snapshotId ?? null,
+    metadata_location: publication.metadataLocation ?? null,
+    published_at_ms: publication.lastPublishedAtMs ?? null,
+    current: publication.metadataLocation !== undefined && publication.snapshotId === newest,
+    error_code: publication.lastErrorCode ?? null,
+    error_message: publication.lastErrorMessage ?? null,
+  }))
+}
+
+function partitionStatus(partition: SourcePartition): PartitionStatus {
+  return {
+    topic: partition.topic,
+    partition: partition.partition,
+    incarnation: partition.incarnation,
+    first_offset: partition.firstOffset,
+    committed_offset: partition.committedOffset,
+    planned_offset: partition.plannedOffset,
+    tasks_in_flight: partition.tasksInFlight,
+    state: partition.state,
+    state_code: partition.stateCode ?? null,
+    state_reason: partition.stateReason ?? null,
+  }
+}
+
+function parkedStatus(task: TaskRecord) {
+  return { task_id: task.taskId, code: task.lastErrorCode ?? null, message: task.lastErrorMessage ?? null }
+}
+
+function eventStatus(event: EventRecord): EventStatus {
+  return {
+    event_id: event.eventId,
+    at_ms: event.atMs,
+    type: event.type,
+    message: event.message,
+    topic: event.topic ?? null,
+    partition: event.partition ?? null,
+    who: event.note?.who ?? null,
+    why: event.note?.why ?? null,
+  }
+}

@@ -1,0 +1,88 @@
+import { describe, expect, test } from 'vitest'
+import type { ReadySegment } from '../../../services/discovery/examine-listing.ts'
+import { followPartition } from '../../../services/discovery/follow-partition.ts'
+
+const segment = (baseOffset: bigint, etag = `etag-${baseOffset}`): ReadySegment => ({
+  topic: 'orders',
+  partition: 0,
+  key: `orders/0/${baseOffset}`,
+  baseOffset,
+  sizeBytes: 100,
+  etag,
+  landedAtMs: 0,
+})
+
+const after = (last: ReadySegment, plannedOffset: bigint) => ({ plannedOffset, lastPlanned: last })
+
+const offsets = (following: ReturnType<typeof followPartition>) =>
+  following.kind === 'segments' ? following.segments.map(found => found.baseOffset) : following.kind
+
+describe('followPartition, before anything was planned', () => {
+  const ready = [segment(0n), segment(10n), segment(20n)]
+  const fresh = { ready, lastPlannedStands: false }
+
+  test('begins with the segment that holds the start offset', () => {
+    expect(offsets(followPartition({ plannedOffset: 15n }, fresh))).toEqual([10n, 20n])
+    expect(offsets(followPartition({ plannedOffset: 20n }, fresh))).toEqual([20n])
+  })
+
+  test('takes everything when the start lies below the first segment', () => {
+    expect(
+      offsets(followPartition({ plannedOffset: 0n }, { ...fresh, ready: [segment(5n), segment(10n)] })),
+    ).toEqual([5n, 10n])
+  })
+})
+
+describe('followPartition, behind the last planned segment', () => {
+  const last = segment(10n)
+
+  test('takes what comes after it', () => {
+    expect(
+      offsets(followPartition(after(last, 20n), { ready: [last, segment(20n)], lastPlannedStands: true })),
+    ).toEqual([20n])
+  })
+
+  test('a segment beyond a hole is taken; the hole is for the converter to account for', () => {
+    expect(
+      offsets(followPartition(after(last, 20n), { ready: [last, segment(50n)], lastPlannedStands: true })),
+    ).toEqual([50n])
+  })
+
+  test('another ETag means that it was replaced', () => {
+    expect(
+      followPartition(after(last, 20n), { ready: [segment(10n, 'other')], lastPlannedStands: true }).kind,
+    ).toBe('replaced')
+  })
+
+  test('a folder that begins below it, without it, is a new life of the topic', () => {
+    const following = followPartition(after(last, 20n), {
+      ready: [],
+      lastPlannedStands: false,
+      lowestBaseOffset: 0n,
+    })
+    expect(following).toEqual({ kind: 'new_incarnation', firstOffset: 0n })
+  })
+
+  test('retention that removed it is no new life: what remains lies above', () => {
+    const following = followPartition(after(last, 20n), {
+      ready: [segment(30n)],
+      lastPlannedStands: false,
+      lowestBaseOffset: 30n,
+    })
+    expect(offsets(following)).toEqual([30n])
+  })
+
+  test('while it stands but is not ready, older segments in the folder mean nothing', () => {
+    expect(
+      offsets(
+        followPartition(after(last, 20n), { ready: [], lastPlannedStands: true, lowestBaseOffset: 0n }),
+      ),
+    ).toEqual([])
+  })
+
+  test('a segment that begins below the planned offset overlaps', () => {
+    expect(
+      followPartition(after(last, 20n), { ready: [last, segment(15n)], lastPlannedStands: true }).kind,
+    ).toBe('overlap')
+  })
+})
