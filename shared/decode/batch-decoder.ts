@@ -11,7 +11,7 @@ import type { Schema } from '../iceberg/schema.ts'
 import { invariant } from '../runtime/errors.ts'
 import type { RecordSlices } from '../segment/record-slices.ts'
 import type { FieldOptionsById, UnknownFields } from './field-options.ts'
-import { createSimpleJsonDecoder } from './json-decoder-simple.ts'
+import { createJsonDecoder } from './json-decoder.ts'
 import {
   createMetadataWriter,
   type MetadataMode,
@@ -69,7 +69,7 @@ export function createBatchDecoder(options: BatchDecoderOptions): BatchDecoder {
   const metadata = createBatchBuilder(schema.fields.slice(userFieldCount), arena)
   const metadataWriter = createMetadataWriter(metadata.columns)
   const decoder: RecordDecoder =
-    options.format === 'raw' ? createRawDecoder(user) : createSimpleJsonDecoder({ ...options, builder: user })
+    options.format === 'raw' ? createRawDecoder(user) : createJsonDecoder({ ...options, builder: user })
   const rowRecords = new Int32Array(CHUNK_RECORDS)
   let rowCount = 0
   let sizeBytes = 0
