@@ -21,47 +21,55 @@ export function openConvertPool(size: number, stores: ThreadStores): ConvertPool
   const idle: Worker[] = []
   const busy = new Set<Worker>()
 
-  function thread(): Worker {
-    const waiting = idle.pop()
-    if (waiting !== undefined) return waiting
-    invariant(busy.size < size, `more than ${size} conversions at once`)
-    return new Worker(siblingModule(import.meta.url, './convert-thread'), {
+  function start(): Worker {
+    invariant(busy.size + idle.length < size, `more than ${size} conversion threads`)
+    const worker = new Worker(siblingModule(import.meta.url, './convert-thread'), {
       workerData: stores,
       resourceLimits: { maxOldGenerationSizeMb: THREAD_HEAP_MB },
     })
+    // Whoever waits for an answer hears of the failure too; without a listener here, one in between would end the process.
+    worker.on('error', () => undefined)
+    worker.on('exit', () => {
+      busy.delete(worker)
+      const place = idle.indexOf(worker)
+      if (place >= 0) idle.splice(place, 1)
+    })
+    return worker
   }
 
   return {
-    convert(request) {
-      const worker = thread()
+    async convert(request) {
+      const worker = idle.pop() ?? start()
       busy.add(worker)
-      return new Promise((resolve, reject) => {
-        const release = (reusable: boolean) => {
-          worker.removeAllListeners()
-          busy.delete(worker)
-          if (reusable) idle.push(worker)
-        }
-        worker.once('message', (reply: ConvertReply) => {
-          release(true)
-          if (reply.kind === 'converted') resolve(reply.result)
-          else reject(new AppError(reply))
-        })
-        worker.once('error', error => {
-          release(false)
-          reject(crashed(request, error))
-        })
-        worker.once('exit', () => {
-          release(false)
-          reject(crashed(request, undefined))
-        })
-        worker.postMessage(request)
-      })
+      const reply = await ask(worker, request)
+      busy.delete(worker)
+      idle.push(worker)
+      if (reply.kind === 'converted') return reply.result
+      throw new AppError(reply)
     },
     async close() {
       await Promise.all([...idle, ...busy].map(worker => worker.terminate()))
-      idle.length = 0
     },
   }
+}
+
+/** Rejects when the thread ends before it answers. */
+function ask(worker: Worker, request: ConvertRequest): Promise<ConvertReply> {
+  return new Promise((resolve, reject) => {
+    const settle = (then: () => void) => {
+      worker.off('message', onMessage)
+      worker.off('error', onError)
+      worker.off('exit', onExit)
+      then()
+    }
+    const onMessage = (reply: ConvertReply) => settle(() => resolve(reply))
+    const onError = (error: unknown) => settle(() => reject(crashed(request, error)))
+    const onExit = () => settle(() => reject(crashed(request, undefined)))
+    worker.on('message', onMessage)
+    worker.on('error', onError)
+    worker.on('exit', onExit)
+    worker.postMessage(request)
+  })
 }
 
 function crashed(request: ConvertRequest, cause: unknown): AppError {

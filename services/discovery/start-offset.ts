@@ -1,14 +1,8 @@
-/** Decides where a partition begins that no table row knows yet. Pure. */
+/** Decides where a partition begins that no row knows yet. Pure. `start_from` picks whole segments: a time is compared with when a segment
+ * landed, not with each record. */
+import type { StartFromConfig } from '../../shared/config/config.ts'
 import { unreachable } from '../../shared/runtime/errors.ts'
 import type { ReadySegment } from './examine-listing.ts'
-
-/** `start_from` of a table. Whole segments: a time is compared with when a segment landed, not with each record. */
-export type StartFrom =
-  | { readonly kind: 'earliest' }
-  | { readonly kind: 'latest' }
-  | { readonly kind: 'timestamp'; readonly timestampMs: number }
-  /** Offsets by partition; a partition that is not named begins at its earliest. */
-  | { readonly kind: 'offsets'; readonly offsets: ReadonlyMap<number, bigint> }
 
 export interface StartContext {
   readonly partition: number
@@ -20,7 +14,7 @@ export interface StartContext {
   readonly endOffset: bigint
 }
 
-export function startOffset(startFrom: StartFrom, context: StartContext): bigint {
+export function startOffset(startFrom: StartFromConfig, context: StartContext): bigint {
   const earliest = context.ready[0].baseOffset
   switch (startFrom.kind) {
     case 'earliest':

@@ -5,6 +5,7 @@
  * processes from doing the same work; were it to fail, `planTask` refuses a plan that does not begin at the planned offset.
  * Kept in memory only: when each partition was last seen quiet, and since when its oldest segment waits.
  */
+import type { StartFromConfig } from '../../shared/config/config.ts'
 import type {
   MetadataStore,
   PartitionId,
@@ -21,7 +22,7 @@ import {
   type PartitionDiscovery,
 } from '../discovery/discover-partition.ts'
 import type { ReadySegment } from '../discovery/examine-listing.ts'
-import { type StartFrom, startOffset } from '../discovery/start-offset.ts'
+import { startOffset } from '../discovery/start-offset.ts'
 import { cutTasks, type PendingPartition } from './plan.ts'
 
 /** Partitions listed at once by one table. */
@@ -32,7 +33,7 @@ const PLAN_LEASE_MS = 60_000
 
 export interface PlannerSettings {
   readonly topic: string
-  readonly startFrom: StartFrom
+  readonly startFrom: StartFromConfig
   readonly onNewIncarnation: 'stop' | 'continue'
   readonly taskTargetBytes: number
   readonly commitIntervalMs: number
@@ -83,11 +84,21 @@ export function createTablePlanner(context: PlannerContext): TablePlanner {
   let rounds = 0
 
   async function round(options: RoundOptions): Promise<RoundReport> {
-    const { metadata, table, runtime, holder } = context
+    const { metadata, table, holder } = context
     const lease = `plan:${table.tableId}`
-    if ((await metadata.acquireLease(lease, holder, PLAN_LEASE_MS)) === undefined)
-      return { more: false, plannedTasks: 0, waiting: [] }
+    const held = await metadata.acquireLease(lease, holder, PLAN_LEASE_MS)
+    // Another process is at it; what it plans, this one converts.
+    if (held === undefined)
+      return { more: options.landedBeforeMs !== undefined, plannedTasks: 0, waiting: [] }
+    try {
+      return await discoverAndPlan(options)
+    } finally {
+      await metadata.releaseLease(lease, holder)
+    }
+  }
 
+  async function discoverAndPlan(options: RoundOptions): Promise<RoundReport> {
+    const { metadata, table, runtime } = context
     if (rounds++ % ROUNDS_BETWEEN_FOLDER_LISTINGS === 0) await registerNewPartitions(context)
     const nowMs = runtime.nowMs()
     const due = (await metadata.listPartitions(table.tableId)).filter(
