@@ -117,6 +117,16 @@ describe('several partitions', () => {
   })
 })
 
+test('NaN of every bit pattern is one partition', () => {
+  const rows: Slot[][] = [Number.NaN, Number.NaN].map(d => [1n, null, null, d])
+  const batch = batchOf(FIELDS, rows)
+  const column = batch.columns[3]
+  if (column?.layout !== 'fixed') throw new Error('not a double')
+  column.data[8] = 1
+  const { spec } = partitionSpecOf(['d'], SCHEMA)
+  expect(partitionRows(batch, spec, SCHEMA)).toEqual({ kind: 'single', partition: [Number.NaN] })
+})
+
 test('an empty batch has no partitions', () => {
   expect(partition(['day(ts)'], [])).toEqual({ kind: 'many', groups: [] })
 })

@@ -112,7 +112,7 @@ test('trap: an unpartitioned table has an empty partition record, not null', () 
 })
 
 test('trap: sequence numbers are null on ADDED entries only; EXISTING and DELETED carry all ids', () => {
-  const { bytes } = render([entry(0), entry(1, existing), entry(2, deleted)])
+  const { bytes } = render([entry(0, { fileSequenceNumber: 3n }), entry(1, existing), entry(2, deleted)])
   expect(
     readAvroFile(bytes, PATH).records.map(record => [record[0], record[1], record[3], record[4]]),
   ).toEqual([
