@@ -1,0 +1,417 @@
+/** Snapshots, publications, leases and events. */
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import type {
+  ManifestRecord,
+  MetadataStore,
+  PublicationIntent,
+  SnapshotCut,
+  SnapshotRecord,
+} from '../../shared/metadata/metadata-store.ts'
+import {
+  codeOf,
+  converted,
+  followTopic,
+  LETTERS,
+  livePaths,
+  type MetadataFixture,
+  NOTE,
+  type OpenMetadata,
+  openFixture,
+  sliceOf,
+  TABLE,
+} from './metadata-store-fixture.ts'
+
+/** Snapshot ids are random 64-bit numbers in real life: beyond what a JavaScript number holds. */
+const idAt = (n: number) => 9_000_000_000_000_000_000n + BigInt(n)
+const pathOf = (taskId: string) => `s3://lake/shop.orders/data/${taskId}.parquet`
+
+function intentAt(n: number, version: bigint, change: Partial<SnapshotRecord> = {}): SnapshotRecord {
+  return {
+    tableId: TABLE,
+    snapshotId: idAt(n),
+    ...(n > 1 && { parentSnapshotId: idAt(n - 1) }),
+    sequenceNumber: BigInt(n),
+    version,
+    timestampMs: 1_700_000_000_000 + n,
+    operation: 'append',
+    schemaId: 0,
+    manifestListPath: `s3://lake/shop.orders/metadata/snap-${n}.avro`,
+    summary: { 'added-records': '10', 'tidewater.offsets': '{"0":10}' },
+    state: 'intent',
+    ...change,
+  }
+}
+
+function manifestAt(n: number, added: number, existing = 0): ManifestRecord {
+  return {
+    path: `s3://lake/shop.orders/metadata/m${n}.avro`,
+    lengthBytes: 5000n,
+    specId: 0,
+    sequenceNumber: BigInt(n),
+    minSequenceNumber: 1n,
+    addedSnapshotId: idAt(n),
+    addedFilesCount: added,
+    existingFilesCount: existing,
+    deletedFilesCount: 0,
+    addedRowsCount: BigInt(added) * 10n,
+    existingRowsCount: BigInt(existing) * 10n,
+    deletedRowsCount: 0n,
+    partitions: [
+      {
+        containsNull: false,
+        containsNan: false,
+        lowerBound: Uint8Array.of(0, 1),
+        upperBound: Uint8Array.of(3),
+      },
+      { containsNull: true },
+    ],
+  }
+}
+
+export function describeSnapshots(open: OpenMetadata): void {
+  let fixture: MetadataFixture
+  let store: MetadataStore
+  beforeEach(async () => {
+    fixture = await openFixture(open)
+    store = fixture.store
+    await followTopic(store, 1)
+    await converted(store, 'a', sliceOf(0, 0, 10))
+    await converted(store, 'b', sliceOf(0, 10, 20))
+  })
+  afterEach(() => fixture.remove())
+
+  const cutFirst: SnapshotCut = {
+    tableId: TABLE,
+    snapshotId: idAt(1),
+    manifests: [manifestAt(1, 2)],
+    placements: [
+      { manifestPath: manifestAt(1, 2).path, newFiles: [pathOf('a'), pathOf('b')], mergedManifests: [] },
+    ],
+  }
+  const cutSecond = (
+    manifests: readonly ManifestRecord[],
+    mergedManifests: readonly string[],
+  ): SnapshotCut => ({
+    tableId: TABLE,
+    snapshotId: idAt(2),
+    manifests,
+    placements: [{ manifestPath: manifestAt(2, 1).path, newFiles: [pathOf('c')], mergedManifests }],
+  })
+  async function cutOne() {
+    await store.insertSnapshotIntent(intentAt(1, 2n))
+    await store.completeSnapshot(cutFirst)
+  }
+
+  it('reads what the first snapshot is rendered from', async () => {
+    const input = await store.loadSnapshotInput(TABLE)
+    expect(input.table).toMatchObject({ version: 2n, lastSequenceNumber: 0n })
+    expect(input.newFiles.map(file => [file.path, file.addedVersion])).toEqual([
+      [pathOf('a'), 1n],
+      [pathOf('b'), 2n],
+    ])
+    expect(input.offsets).toMatchObject([{ partition: 0, committedOffset: 20n }])
+    expect(input.manifests).toEqual([])
+    expect(input).not.toHaveProperty('lastSnapshot')
+    expect(input).not.toHaveProperty('intent')
+    expect((await store.loadSnapshotInput(LETTERS)).offsets).toEqual(input.offsets)
+  })
+
+  it('cuts a snapshot: its files know it, and the next one is rendered from what came after', async () => {
+    await cutOne()
+    expect(await store.listSnapshots(TABLE)).toEqual([intentAt(1, 2n, { state: 'cut' })])
+    const { files } = await store.listFiles(TABLE, { version: 2n, limit: 9 })
+    expect(files).toMatchObject([
+      { snapshotId: idAt(1), sequenceNumber: 1n },
+      { snapshotId: idAt(1), sequenceNumber: 1n },
+    ])
+    await converted(store, 'c', sliceOf(0, 20, 30))
+    const input = await store.loadSnapshotInput(TABLE)
+    expect(input.table.lastSequenceNumber).toBe(1n)
+    expect(input.lastSnapshot).toEqual(intentAt(1, 2n, { state: 'cut' }))
+    expect(input.manifests).toEqual([manifestAt(1, 2)])
+    expect(input.newFiles.map(file => file.path)).toEqual([pathOf('c')])
+    expect(input.newFiles[0]).not.toHaveProperty('snapshotId')
+    const placed = await store.listFilesOfManifests(TABLE, [manifestAt(1, 2).path])
+    expect(placed.map(file => file.path)).toEqual([pathOf('a'), pathOf('b')])
+  })
+
+  it('shows an intent that a crash left behind, with the files of its version alone', async () => {
+    await store.insertSnapshotIntent(intentAt(1, 1n))
+    const input = await store.loadSnapshotInput(TABLE)
+    expect(input.intent).toEqual(intentAt(1, 1n))
+    expect(input.newFiles.map(file => file.path)).toEqual([pathOf('a')])
+    expect(await store.listSnapshots(TABLE)).toEqual([])
+    expect(await codeOf(store.insertSnapshotIntent(intentAt(3, 2n, { snapshotId: 3n })))).toBe(
+      'broken-invariant',
+    )
+    const second = { ...intentAt(1, 2n), snapshotId: idAt(9) }
+    expect(await codeOf(store.insertSnapshotIntent(second))).toBe('snapshot-intent-exists')
+    await store.abandonSnapshot(TABLE, idAt(1))
+    await store.insertSnapshotIntent(second)
+    expect((await store.loadSnapshotInput(TABLE)).intent?.snapshotId).toBe(idAt(9))
+  })
+
+  it('does nothing when a snapshot that is cut is completed or abandoned again', async () => {
+    await cutOne()
+    await store.completeSnapshot(cutFirst)
+    await store.abandonSnapshot(TABLE, idAt(1))
+    expect(await store.listSnapshots(TABLE)).toHaveLength(1)
+  })
+
+  it('merges manifests: their files move, and the old ones are kept for the older snapshot', async () => {
+    await cutOne()
+    await converted(store, 'c', sliceOf(0, 20, 30))
+    await store.insertSnapshotIntent(intentAt(2, 3n))
+    await store.completeSnapshot(cutSecond([manifestAt(2, 1, 2)], [manifestAt(1, 2).path]))
+    expect((await store.loadSnapshotInput(TABLE)).manifests).toEqual([manifestAt(2, 1, 2)])
+    const merged = await store.listFilesOfManifests(TABLE, [manifestAt(2, 1, 2).path])
+    expect(merged.map(file => [file.path, file.sequenceNumber])).toEqual([
+      [pathOf('a'), 1n],
+      [pathOf('b'), 1n],
+      [pathOf('c'), 2n],
+    ])
+  })
+
+  it('carries manifests over in the order given', async () => {
+    await cutOne()
+    await converted(store, 'c', sliceOf(0, 20, 30))
+    await store.insertSnapshotIntent(intentAt(2, 3n))
+    await store.completeSnapshot(cutSecond([manifestAt(2, 1), manifestAt(1, 2)], []))
+    expect((await store.loadSnapshotInput(TABLE)).manifests).toEqual([manifestAt(2, 1), manifestAt(1, 2)])
+  })
+
+  const second = manifestAt(2, 1)
+  const wrong: Readonly<Record<string, SnapshotCut>> = {
+    'that leaves a new file out': { ...cutSecond([second, manifestAt(1, 2)], []), placements: [] },
+    'that drops live files': cutSecond([second], []),
+    'that counts files wrongly': cutSecond([manifestAt(2, 2), manifestAt(1, 2)], []),
+    'that merges a manifest it keeps': cutSecond(
+      [manifestAt(2, 1, 2), manifestAt(1, 2)],
+      [manifestAt(1, 2).path],
+    ),
+    'that lists a manifest twice': cutSecond([second, second, manifestAt(1, 2)], []),
+    'that lists an unknown manifest': cutSecond([second, manifestAt(1, 2), manifestAt(7, 0)], []),
+    'that places files in an old manifest': {
+      ...cutSecond([second, manifestAt(1, 2)], []),
+      placements: [{ manifestPath: manifestAt(1, 2).path, newFiles: [pathOf('c')], mergedManifests: [] }],
+    },
+    'that was never begun': { ...cutSecond([second, manifestAt(1, 2)], []), snapshotId: idAt(3) },
+  }
+  it.each(Object.entries(wrong))('refuses a snapshot %s, and changes nothing', async (_name, cut) => {
+    await cutOne()
+    await converted(store, 'c', sliceOf(0, 20, 30))
+    await store.insertSnapshotIntent(intentAt(2, 3n))
+    expect(await codeOf(store.completeSnapshot(cut))).toBe('broken-invariant')
+    await store.completeSnapshot(cutSecond([second, manifestAt(1, 2)], []))
+    expect(await store.listSnapshots(TABLE)).toHaveLength(2)
+  })
+
+  it.each([
+    ['another parent', { parentSnapshotId: idAt(5) }],
+    ['a sequence number that is taken', { sequenceNumber: 1n }],
+    ['a version that does not exist', { version: 99n }],
+    ['a version before the last snapshot', { version: 1n }],
+  ])('refuses an intent with %s', async (_name, change) => {
+    await cutOne()
+    expect(await codeOf(store.insertSnapshotIntent(intentAt(2, 2n, change)))).toBe('broken-invariant')
+  })
+
+  it('expires snapshots, and still cuts the next one from the last', async () => {
+    await cutOne()
+    await converted(store, 'c', sliceOf(0, 20, 30))
+    await store.insertSnapshotIntent(intentAt(2, 3n))
+    await store.completeSnapshot(cutSecond([second, manifestAt(1, 2)], []))
+    await store.expireSnapshots(TABLE, [idAt(1), idAt(2), idAt(77)])
+    expect(await store.listSnapshots(TABLE)).toEqual([])
+    const input = await store.loadSnapshotInput(TABLE)
+    expect(input.lastSnapshot).toMatchObject({ snapshotId: idAt(2), state: 'expired' })
+    expect(input.manifests).toEqual([second, manifestAt(1, 2)])
+    await converted(store, 'd', sliceOf(0, 30, 40))
+    await store.insertSnapshotIntent(intentAt(3, 4n))
+    await store.completeSnapshot({
+      tableId: TABLE,
+      snapshotId: idAt(3),
+      manifests: [manifestAt(3, 1), second, manifestAt(1, 2)],
+      placements: [{ manifestPath: manifestAt(3, 1).path, newFiles: [pathOf('d')], mergedManifests: [] }],
+    })
+    expect((await store.listSnapshots(TABLE)).map(found => found.snapshotId)).toEqual([idAt(3)])
+    expect(await livePaths(store, 4n)).toEqual(['a', 'b', 'c', 'd'])
+  })
+}
+
+export function describePublications(open: OpenMetadata): void {
+  let fixture: MetadataFixture
+  let store: MetadataStore
+  beforeEach(async () => {
+    fixture = await openFixture(open)
+    store = fixture.store
+    await followTopic(store)
+  })
+  afterEach(() => fixture.remove())
+
+  const intentOf = (n: number): PublicationIntent => ({
+    snapshotId: idAt(n),
+    metadataLocation: `s3://lake/shop.orders/metadata/0000${n}.metadata.json`,
+    timestampMs: 1000 + n,
+  })
+  async function publish(n: number, metadataLogMax = 2) {
+    await store.beginPublication(TABLE, 'local', intentOf(n))
+    await store.confirmPublication(TABLE, 'local', intentOf(n), metadataLogMax)
+  }
+
+  it('answers pending before anything was published', async () => {
+    const pending = {
+      tableId: TABLE,
+      catalog: 'local',
+      metadataVersion: 0,
+      metadataLog: [],
+      state: 'pending',
+    }
+    expect(await store.loadPublication(TABLE, 'local')).toEqual(pending)
+    await store.beginPublication(TABLE, 'local', intentOf(1))
+    expect(await store.loadPublication(TABLE, 'local')).toEqual({ ...pending, intent: intentOf(1) })
+    expect(await store.listPublications(TABLE)).toHaveLength(1)
+  })
+
+  it('confirms an intent, counts it, and keeps a bounded log of earlier metadata files', async () => {
+    for (const n of [1, 2, 3, 4]) await publish(n)
+    expect(await store.loadPublication(TABLE, 'local')).toEqual({
+      tableId: TABLE,
+      catalog: 'local',
+      snapshotId: idAt(4),
+      metadataLocation: intentOf(4).metadataLocation,
+      metadataVersion: 4,
+      metadataLog: [2, 3].map(n => ({
+        metadataLocation: intentOf(n).metadataLocation,
+        timestampMs: 1000 + n,
+      })),
+      state: 'published',
+      lastPublishedAtMs: fixture.clock.nowMs,
+    })
+  })
+
+  it('publishes a table that has no snapshot yet', async () => {
+    const { metadataLocation, timestampMs } = intentOf(1)
+    await store.beginPublication(TABLE, 'local', { metadataLocation, timestampMs })
+    expect(await codeOf(store.beginPublication(TABLE, 'local', intentOf(1)))).toBe(
+      'publication-intent-differs',
+    )
+    await store.confirmPublication(TABLE, 'local', { metadataLocation, timestampMs }, 5)
+    const published = await store.loadPublication(TABLE, 'local')
+    expect(published).toMatchObject({ state: 'published', metadataLocation })
+    expect(published).not.toHaveProperty('snapshotId')
+  })
+
+  it('takes the same intent again after a crash, and no other before it is settled', async () => {
+    await store.beginPublication(TABLE, 'local', intentOf(1))
+    await store.beginPublication(TABLE, 'local', intentOf(1))
+    expect(await codeOf(store.beginPublication(TABLE, 'local', intentOf(2)))).toBe(
+      'publication-intent-differs',
+    )
+    expect(await codeOf(store.confirmPublication(TABLE, 'local', intentOf(2), 5))).toBe(
+      'publication-intent-differs',
+    )
+    await store.confirmPublication(TABLE, 'local', intentOf(1), 5)
+    expect(await codeOf(store.confirmPublication(TABLE, 'local', intentOf(1), 5))).toBe(
+      'publication-intent-differs',
+    )
+  })
+
+  it('keeps the intent of a failure whose outcome is unknown, and drops it when told', async () => {
+    await store.beginPublication(TABLE, 'local', intentOf(1))
+    const failure = { code: 'catalog-unreachable', message: 'connect ECONNREFUSED' }
+    await store.failPublication(TABLE, 'local', { ...failure, state: 'failing', dropIntent: false })
+    expect(await store.loadPublication(TABLE, 'local')).toMatchObject({
+      state: 'failing',
+      lastErrorCode: 'catalog-unreachable',
+      intent: intentOf(1),
+    })
+    await store.failPublication(TABLE, 'local', { ...failure, state: 'held', dropIntent: true })
+    const held = await store.loadPublication(TABLE, 'local')
+    expect(held).toMatchObject({ state: 'held' })
+    expect(held).not.toHaveProperty('intent')
+    await publish(2)
+    expect(await store.loadPublication(TABLE, 'local')).not.toHaveProperty('lastErrorCode')
+  })
+
+  it('keeps catalogs apart', async () => {
+    await publish(1)
+    await store.failPublication(TABLE, 'glue', {
+      state: 'failing',
+      code: 'c',
+      message: 'm',
+      dropIntent: true,
+    })
+    expect((await store.listPublications(TABLE)).map(({ catalog, state }) => [catalog, state])).toEqual([
+      ['glue', 'failing'],
+      ['local', 'published'],
+    ])
+  })
+}
+
+export function describeLeases(open: OpenMetadata): void {
+  let fixture: MetadataFixture
+  let store: MetadataStore
+  beforeEach(async () => {
+    fixture = await openFixture(open)
+    store = fixture.store
+  })
+  afterEach(() => fixture.remove())
+
+  it('is held by one at a time, and its token rises with every new holder', async () => {
+    expect(await store.acquireLease('plan', 'a', 100)).toEqual({ fencingToken: 1n })
+    expect(await store.acquireLease('plan', 'b', 100)).toBeUndefined()
+    expect(await store.acquireLease('publish', 'b', 100)).toEqual({ fencingToken: 1n })
+    fixture.clock.nowMs += 60
+    expect(await store.acquireLease('plan', 'a', 100)).toEqual({ fencingToken: 1n })
+    fixture.clock.nowMs += 60
+    expect(await store.acquireLease('plan', 'b', 100)).toBeUndefined()
+    fixture.clock.nowMs += 40
+    expect(await store.acquireLease('plan', 'b', 100)).toEqual({ fencingToken: 2n })
+  })
+
+  it('is free at once after its holder releases it, and after no one else does', async () => {
+    await store.acquireLease('plan', 'a', 100)
+    await store.releaseLease('plan', 'b')
+    expect(await store.acquireLease('plan', 'b', 100)).toBeUndefined()
+    await store.releaseLease('plan', 'a')
+    expect(await store.acquireLease('plan', 'b', 100)).toEqual({ fencingToken: 2n })
+  })
+}
+
+export function describeEvents(open: OpenMetadata): void {
+  let fixture: MetadataFixture
+  let store: MetadataStore
+  beforeEach(async () => {
+    fixture = await openFixture(open)
+    store = fixture.store
+  })
+  afterEach(() => fixture.remove())
+
+  it('lists events newest first, of one table or of all', async () => {
+    const event = {
+      type: 'source.gap',
+      message: 'offsets 3 to 5 are missing',
+      details: { from: 3n, keys: ['k'] },
+    }
+    await store.appendEvent({ ...event, tableId: TABLE, topic: 'orders', partition: 3, note: NOTE })
+    await store.appendEvent({ ...event, type: 'process.started' })
+    expect((await store.listEvents({ limit: 9 })).map(({ type }) => type)).toEqual([
+      'process.started',
+      'source.gap',
+    ])
+    expect(await store.listEvents({ tableId: TABLE, limit: 9 })).toEqual([
+      {
+        ...event,
+        details: { from: '3', keys: ['k'] },
+        eventId: 1n,
+        atMs: fixture.clock.nowMs,
+        tableId: TABLE,
+        topic: 'orders',
+        partition: 3,
+        note: NOTE,
+      },
+    ])
+    expect(await store.listEvents({ limit: 1 })).toHaveLength(1)
+  })
+}

@@ -1,0 +1,35 @@
+/** What every metadata store must do; run unchanged against each database. The parts are in `metadata-store-*.ts`. */
+import { describe } from 'vitest'
+import { describeAccounts, describeCommit } from './metadata-store-commit.ts'
+import type { OpenMetadata, OpenSharedMetadata } from './metadata-store-fixture.ts'
+import {
+  describeEvents,
+  describeLeases,
+  describePublications,
+  describeSnapshots,
+} from './metadata-store-publishing.ts'
+import { describeSharing } from './metadata-store-sharing.ts'
+import { describeGivingUp, describeSources, describeTables } from './metadata-store-sources.ts'
+import { describeClaims, describeFailures, describePlanning } from './metadata-store-tasks.ts'
+
+export function describeMetadataStore(
+  name: string,
+  open: OpenMetadata,
+  openShared: OpenSharedMetadata,
+): void {
+  describe(`metadata store: ${name}`, () => {
+    describe('tables', () => describeTables(open))
+    describe('source partitions', () => describeSources(open))
+    describe('planning', () => describePlanning(open))
+    describe('claims', () => describeClaims(open))
+    describe('failures', () => describeFailures(open))
+    describe('commit', () => describeCommit(open))
+    describe('accounts', () => describeAccounts(open))
+    describe('giving up', () => describeGivingUp(open))
+    describe('snapshots', () => describeSnapshots(open))
+    describe('publications', () => describePublications(open))
+    describe('leases', () => describeLeases(open))
+    describe('events', () => describeEvents(open))
+    describe('several stores on one database', () => describeSharing(openShared))
+  })
+}
