@@ -30,8 +30,13 @@ export async function cached(name: string, make: (folder: string) => void): Prom
   try {
     if (existsSync(path)) return path
     const partial = mkdtempSync(`${path}.partial-`)
-    make(partial)
-    renameSync(partial, path)
+    try {
+      make(partial)
+      renameSync(partial, path)
+    } catch (error) {
+      rmSync(partial, { recursive: true, force: true })
+      throw error
+    }
     return path
   } finally {
     unlock()

@@ -31,7 +31,11 @@ export interface OutgoingRecord {
  * `batch` goes out as one record batch, in a produce request of its own, all of one topic and partition: this broker cannot parse
  * a Java or franz-go request for several partitions. The next step waits for its answer.
  */
-export type Step = { readonly batch: readonly OutgoingRecord[] } | { readonly pauseMs: number }
+export type Step =
+  | { readonly batch: readonly OutgoingRecord[] }
+  | { readonly pauseMs: number }
+  /** Only franz-go: more partitions for a topic that is there. */
+  | { readonly topic: string; readonly growTo: number }
 
 export type Answer = { readonly partition: number; readonly offset: number } | { readonly error: string }
 
@@ -51,7 +55,7 @@ const JAVA_FOLDER = join(import.meta.dirname, 'java-producer')
 const FRANZ_FOLDER = join(import.meta.dirname, 'franz-producer')
 const COPY_JARS = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies'
 /** Far above what any test produces. */
-const MAX_PRODUCE_MS = 300_000
+const MAX_PRODUCE_MS = 90_000
 
 /** Produces the steps and returns what became of each record. */
 export async function produce(
@@ -87,7 +91,7 @@ export async function produce(
   }
 }
 
-/** The lines that the producers read: records, `flush` and `pauseMs`. */
+/** The lines that the producers read. */
 function commandsOf(step: Step): string[] {
   const commands = 'batch' in step ? [...step.batch, { flush: true }] : [step]
   return commands.map(command => `${JSON.stringify(command, encode)}\n`)

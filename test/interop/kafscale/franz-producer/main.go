@@ -12,12 +12,15 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 type step struct {
 	PauseMs   int64    `json:"pauseMs"`
 	Flush     bool     `json:"flush"`
+	Grow      int32    `json:"growTo"` // gives the topic so many partitions
 	Topic     string   `json:"topic"`
 	Partition int32    `json:"partition"`
 	Timestamp int64    `json:"timestamp"`
@@ -100,6 +103,10 @@ func produce(bootstrap, codec string) error {
 				}
 			}
 			sent = nil
+		case s.Grow > 0:
+			if err := grow(client, s.Topic, s.Grow); err != nil {
+				return err
+			}
 		default:
 			a := &answer{}
 			sent = append(sent, a)
@@ -113,6 +120,23 @@ func produce(bootstrap, codec string) error {
 		}
 	}
 	return lines.Err()
+}
+
+func grow(client *kgo.Client, name string, count int32) error {
+	topic := kmsg.NewCreatePartitionsRequestTopic()
+	topic.Topic, topic.Count = name, count
+	request := kmsg.NewPtrCreatePartitionsRequest()
+	request.Topics = append(request.Topics, topic)
+	response, err := request.RequestWith(context.Background(), client)
+	if err != nil {
+		return err
+	}
+	for _, t := range response.Topics {
+		if err := kerr.ErrorForCode(t.ErrorCode); err != nil {
+			return fmt.Errorf("%d partitions for topic %s: %w", count, name, err)
+		}
+	}
+	return nil
 }
 
 func record(s step) *kgo.Record {

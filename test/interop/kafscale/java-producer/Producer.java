@@ -35,7 +35,7 @@ public class Producer {
         "max.in.flight.requests.per.connection", 1,
         // Only flush() sends.
         "linger.ms", 60_000,
-        "delivery.timeout.ms", 90_000,
+        "max.block.ms", 10_000,
         "batch.size", 4 << 20,
         "max.request.size", 8 << 20);
     System.out.println(JSON.createObjectNode().put("client", "kafka-clients " + AppInfoParser.getVersion()));
