@@ -5,7 +5,7 @@
  */
 
 import { invariant } from '../runtime/errors.ts'
-import type { AvroSchema } from './avro-schema.ts'
+import type { AvroRecord, AvroSchema } from './avro-schema.ts'
 import { malformed } from './iceberg-error.ts'
 
 const FIRST_CAPACITY = 1024
@@ -110,7 +110,8 @@ export type AvroValue =
   | Uint8Array
   | readonly AvroValue[]
   | AvroRecordValue
-export type AvroRecordValue = { readonly [fieldId: number]: AvroValue }
+/** A map and not an object: V8 lays objects with keys like 510 out as arrays of that length. */
+export interface AvroRecordValue extends ReadonlyMap<number, AvroValue> {}
 
 const utf8Decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
@@ -226,14 +227,16 @@ export class AvroCursor {
 export function readAvroValue(schema: AvroSchema, cursor: AvroCursor): AvroValue {
   if (typeof schema === 'string') return readPrimitive(schema, cursor)
   if ('length' in schema) return readOption(schema, cursor)
-  if (schema.type === 'record') {
-    const record: Record<number, AvroValue> = {}
-    for (const field of schema.fields) record[field['field-id']] = readAvroValue(field.type, cursor)
-    return record
-  }
+  if (schema.type === 'record') return readAvroRecord(schema, cursor)
   if (schema.type === 'array') return readItems(schema.items, cursor)
   if (schema.type === 'fixed') return cursor.readRaw(schema.size)
   return readPrimitive(schema.type, cursor)
+}
+
+export function readAvroRecord(schema: AvroRecord, cursor: AvroCursor): AvroRecordValue {
+  const record = new Map<number, AvroValue>()
+  for (const field of schema.fields) record.set(field['field-id'], readAvroValue(field.type, cursor))
+  return record
 }
 
 function readPrimitive(type: Extract<AvroSchema, string>, cursor: AvroCursor): AvroValue {

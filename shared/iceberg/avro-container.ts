@@ -8,7 +8,7 @@
  */
 import { createHash } from 'node:crypto'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
-import { AvroCursor, type AvroRecordValue, type AvroValue, AvroWriter, readAvroValue } from './avro-binary.ts'
+import { AvroCursor, type AvroRecordValue, AvroWriter, readAvroRecord } from './avro-binary.ts'
 import { type AvroRecord, parseAvroSchema } from './avro-schema.ts'
 import { parseExactJson } from './exact-json.ts'
 import { malformed, unsupported } from './iceberg-error.ts'
@@ -129,16 +129,9 @@ function readBlock(
       source.path,
       `a block of ${source.block.length} bytes that claims ${source.count} records`,
     )
-  for (let index = 0n; index < source.count; index++) records.push(readRecord(source.schema, cursor))
+  for (let index = 0n; index < source.count; index++) records.push(readAvroRecord(source.schema, cursor))
   if (cursor.remaining > 0)
     throw malformed(source.path, `${cursor.remaining} bytes after the last record of a block`)
-}
-
-/** Decodes one record and leaves the cursor behind it. */
-export function readRecord(schema: AvroRecord, cursor: AvroCursor): AvroRecordValue {
-  const record: Record<number, AvroValue> = {}
-  for (const field of schema.fields) record[field['field-id']] = readAvroValue(field.type, cursor)
-  return record
 }
 
 function decompressor(codec: string, path: string): (bytes: Uint8Array) => Uint8Array {

@@ -13,7 +13,7 @@ export class AvroFields {
 
   /** `null` where the field is absent. */
   value(id: number): AvroValue {
-    return this.#record[id] ?? null
+    return this.#record.get(id) ?? null
   }
 
   int(id: number): number {
@@ -92,7 +92,5 @@ export function isAvroList(value: AvroValue): value is readonly AvroValue[] {
 }
 
 export function isAvroRecord(value: AvroValue): value is AvroRecordValue {
-  return (
-    typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array)
-  )
+  return value instanceof Map
 }

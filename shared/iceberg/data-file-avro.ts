@@ -6,8 +6,13 @@
  * Maps are written in the order of their keys: equal files have equal bytes.
  */
 import { unreachable } from '../runtime/errors.ts'
-import { AvroCursor, type AvroRecordValue, type AvroValue, AvroWriter } from './avro-binary.ts'
-import { readRecord } from './avro-container.ts'
+import {
+  AvroCursor,
+  type AvroRecordValue,
+  type AvroValue,
+  AvroWriter,
+  readAvroRecord,
+} from './avro-binary.ts'
 import { AvroFields } from './avro-fields.ts'
 import {
   type AvroField,
@@ -180,7 +185,7 @@ export function decodeDataFile(encoded: Uint8Array, spec: PartitionSpec, schema:
   const what = `an encoded data file of spec ${spec.specId}`
   const partition = partitionType(spec, schema)
   const cursor = new AvroCursor(encoded, what)
-  const record = readRecord(dataFileAvroSchema(partition), cursor)
+  const record = readAvroRecord(dataFileAvroSchema(partition), cursor)
   if (cursor.remaining > 0) throw malformed(what, `${cursor.remaining} bytes after the data file`)
   return dataFileFromAvro(record, { spec, partition, what })
 }

@@ -87,8 +87,14 @@ describe('container files', () => {
   test('records come back keyed by field id, the header with its entries', () => {
     const { metadata, records } = readAvroFile(write(rows), FILE.path)
     expect(records).toEqual([
-      { 7: 1n, 9: 'eins' },
-      { 7: 2n ** 62n, 9: '🧊' },
+      new Map<number, unknown>([
+        [7, 1n],
+        [9, 'eins'],
+      ]),
+      new Map<number, unknown>([
+        [7, 2n ** 62n],
+        [9, '🧊'],
+      ]),
     ])
     expect(metadata.get('content')).toBe('data')
     expect(JSON.parse(metadata.get('avro.schema') ?? '')).toEqual(PAIR)

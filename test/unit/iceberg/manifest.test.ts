@@ -107,15 +107,14 @@ test('trap: an unpartitioned table has an empty partition record, not null', () 
   expect(metadata.get('avro.schema')).toContain(
     '"name":"partition","type":{"type":"record","name":"r102","fields":[]}',
   )
-  expect(records[0]).toMatchObject({ 2: { 102: {} } })
+  const written = records[0]?.get(2)
+  expect(written instanceof Map ? written.get(102) : undefined).toEqual(new Map())
   expect(record.partitions).toEqual([])
 })
 
 test('trap: sequence numbers are null on ADDED entries only; EXISTING and DELETED carry all ids', () => {
   const { bytes } = render([entry(0, { fileSequenceNumber: 3n }), entry(1, existing), entry(2, deleted)])
-  expect(
-    readAvroFile(bytes, PATH).records.map(record => [record[0], record[1], record[3], record[4]]),
-  ).toEqual([
+  expect(readAvroFile(bytes, PATH).records.map(record => [0, 1, 3, 4].map(id => record.get(id)))).toEqual([
     [1, 7n, null, null],
     [0, 5n, 2n, 2n],
     [2, 7n, 1n, 1n],
