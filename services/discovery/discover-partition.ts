@@ -6,9 +6,14 @@
 import type { ObjectInfo, ObjectStore } from '../../shared/object-store/object-store.ts'
 import { AppError } from '../../shared/runtime/errors.ts'
 import { parseFooter, SEGMENT_FOOTER_BYTES } from '../../shared/segment/segment-file.ts'
+import {
+  baseOffsetOfKey,
+  partitionFolder,
+  partitionOfFolder,
+  segmentStem,
+} from '../../shared/segment/segment-key.ts'
 import { type ExaminedListing, examineListing, type ReadySegment } from './examine-listing.ts'
 import { type Cursor, type Following, followPartition } from './follow-partition.ts'
-import { parsePartitionFolder, parseSegmentName, partitionFolder, segmentStem } from './segment-key.ts'
 
 /** Objects looked at in one visit of one partition; a longer backlog is taken in several visits. */
 export const MAX_OBJECTS_PER_LISTING = 20_000
@@ -36,7 +41,7 @@ export interface PartitionDiscovery {
 export async function listPartitionNumbers(store: ObjectStore, topic: string): Promise<readonly number[]> {
   const folders = await store.listFolders(`${topic}/`)
   return folders
-    .map(parsePartitionFolder)
+    .map(partitionOfFolder)
     .filter(partition => partition !== undefined)
     .sort((a, b) => a - b)
 }
@@ -46,7 +51,7 @@ export async function discoverPartition(input: PartitionToDiscover): Promise<Par
   const last = cursor.lastPlanned
   const objects = await collect(store, {
     prefix: partitionFolder(topic, partition),
-    ...(last !== undefined && { startAfter: segmentStem(topic, partition, last.baseOffset) }),
+    ...(last !== undefined && { startAfter: segmentStem({ topic, partition, baseOffset: last.baseOffset }) }),
     limit: MAX_OBJECTS_PER_LISTING,
   })
   const { ready, waiting, abandoned } = examineListing(objects, {
@@ -114,8 +119,8 @@ async function lowestOffset(
 ): Promise<bigint | undefined> {
   const folder = partitionFolder(topic, partition)
   for await (const object of store.list({ prefix: `${folder}segment-`, limit: 2 })) {
-    const name = parseSegmentName(object.key.slice(folder.length))
-    if (name !== undefined) return name.baseOffset
+    const baseOffset = baseOffsetOfKey(object.key)
+    if (baseOffset !== undefined) return baseOffset
   }
   return undefined
 }

@@ -11,7 +11,7 @@
  */
 import type { SegmentRef } from '../../shared/flow.ts'
 import type { ObjectInfo } from '../../shared/object-store/object-store.ts'
-import { parseSegmentName, partitionFolder } from './segment-key.ts'
+import { segmentNameOf } from '../../shared/segment/segment-key.ts'
 
 /** A segment whose two objects are there and settled. */
 export interface ReadySegment extends SegmentRef {
@@ -45,7 +45,7 @@ export interface ExamineOptions {
 }
 
 export function examineListing(objects: readonly ObjectInfo[], options: ExamineOptions): ExaminedListing {
-  const pairs = pairObjects(objects, partitionFolder(options.topic, options.partition))
+  const pairs = pairObjects(objects)
   const lastComplete = pairs.findLastIndex(pair => pair.kfs !== undefined && pair.index !== undefined)
   const ready: ReadySegment[] = []
   const abandoned: bigint[] = []
@@ -82,10 +82,10 @@ export function examineListing(objects: readonly ObjectInfo[], options: ExamineO
 }
 
 /** Objects of one folder paired by base offset, in offset order (which is key order). Other names are passed over. */
-function pairObjects(objects: readonly ObjectInfo[], folder: string): readonly Pair[] {
+function pairObjects(objects: readonly ObjectInfo[]): readonly Pair[] {
   const pairs = new Map<bigint, Pair>()
   for (const object of objects) {
-    const name = parseSegmentName(object.key.slice(folder.length))
+    const name = segmentNameOf(object.key)
     if (name === undefined) continue
     const pair = pairs.get(name.baseOffset) ?? { baseOffset: name.baseOffset }
     pair[name.extension] = object

@@ -29,10 +29,11 @@ export async function planEverything(
 ): Promise<readonly string[]> {
   const round = roundsOf(parts, table)
   while (!signal.aborted) {
-    const { more, plannedTasks, waiting } = await round({ landedBeforeMs })
-    if (!more) return waiting.map(reason => `${table.config.name}: ${reason}`)
-    if (plannedTasks > 0) continue
-    if (!(await hasMovingTasks(parts, table)))
+    const report = await round({ landedBeforeMs })
+    if (report !== undefined && !report.more)
+      return report.waiting.map(reason => `${table.config.name}: ${reason}`)
+    if (report !== undefined && report.plannedTasks > 0) continue
+    if (report !== undefined && !(await hasMovingTasks(parts, table)))
       return [`${table.config.name}: some segments could not be planned`]
     await parts.runtime.sleep(parts.config.limits.pollIntervalMs, signal)
   }
@@ -42,7 +43,7 @@ export async function planEverything(
 function roundsOf(
   parts: Parts,
   { config, rows }: DeclaredTable,
-): (options: RoundOptions) => Promise<RoundReport> {
+): (options: RoundOptions) => Promise<RoundReport | undefined> {
   const { limits, sources } = parts.config
   const sourceConfig = sources.find(source => source.name === config.source)
   const source = parts.sources.get(config.source)
@@ -68,7 +69,7 @@ function roundsOf(
   })
   return async options => {
     const report = await planner.round(options)
-    if (report.plannedTasks > 0)
+    if (report !== undefined && report.plannedTasks > 0)
       parts.report({ kind: 'planned', table: config.name, tasks: report.plannedTasks })
     return report
   }

@@ -12,6 +12,7 @@ import type {
   SourcePartition,
   TableDetail,
 } from '../../shared/metadata/metadata-store.ts'
+import { withLease } from '../../shared/metadata/with-lease.ts'
 import type { ObjectStore } from '../../shared/object-store/object-store.ts'
 import type { TaskQueue } from '../../shared/queue/task-queue.ts'
 import { mapBounded } from '../../shared/runtime/map-bounded.ts'
@@ -29,7 +30,6 @@ import { cutTasks, type PendingPartition } from './plan.ts'
 const MAX_CONCURRENT_LISTINGS = 16
 /** New partitions are looked for every so many rounds. */
 const ROUNDS_BETWEEN_FOLDER_LISTINGS = 10
-const PLAN_LEASE_MS = 60_000
 
 export interface PlannerSettings {
   readonly topic: string
@@ -76,26 +76,16 @@ interface Attention {
 }
 
 export interface TablePlanner {
-  round(options: RoundOptions): Promise<RoundReport>
+  /** `undefined` when another process is at it; what it plans, any converts. */
+  round(options: RoundOptions): Promise<RoundReport | undefined>
 }
 
 export function createTablePlanner(context: PlannerContext): TablePlanner {
   const attention = new Map<number, Attention>()
   let rounds = 0
 
-  async function round(options: RoundOptions): Promise<RoundReport> {
-    const { metadata, table, holder } = context
-    const lease = `plan:${table.tableId}`
-    const held = await metadata.acquireLease(lease, holder, PLAN_LEASE_MS)
-    // Another process is at it; what it plans, this one converts.
-    if (held === undefined)
-      return { more: options.landedBeforeMs !== undefined, plannedTasks: 0, waiting: [] }
-    try {
-      return await discoverAndPlan(options)
-    } finally {
-      await metadata.releaseLease(lease, holder)
-    }
-  }
+  const round = (options: RoundOptions): Promise<RoundReport | undefined> =>
+    withLease(context, `plan:${context.table.tableId}`, () => discoverAndPlan(options))
 
   async function discoverAndPlan(options: RoundOptions): Promise<RoundReport> {
     const { metadata, table, runtime } = context

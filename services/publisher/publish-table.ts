@@ -3,12 +3,10 @@ import type { Catalog } from '../../catalog-adapters/catalog.ts'
 import type { SnapshotRetentionConfig } from '../../shared/config/config.ts'
 import { selectExpired } from '../../shared/iceberg/expire-snapshots.ts'
 import type { SnapshotRecord } from '../../shared/metadata/metadata-store.ts'
+import { withLease } from '../../shared/metadata/with-lease.ts'
 import { invariant } from '../../shared/runtime/errors.ts'
 import { type CutContext, cutSnapshot } from './cut-snapshot.ts'
 import { type CatalogOutcome, publishToCatalog } from './publish-to-catalog.ts'
-
-/** Longer than any publication should take; after it another process may try, and finds the intents. */
-const PUBLISH_LEASE_MS = 120_000
 
 export interface PublishTableContext extends CutContext {
   readonly catalogs: readonly Catalog[]
@@ -25,26 +23,22 @@ export async function publishTable(
   context: PublishTableContext,
   tableName: string,
 ): Promise<readonly PublishOutcome[]> {
-  const { metadata, catalogs, holder } = context
+  const { metadata, catalogs } = context
   const table = await metadata.loadTable(tableName)
   invariant(table !== undefined, `the declared table ${tableName} is in the database`)
-  const lease = `publish:${table.tableId}`
-  if ((await metadata.acquireLease(lease, holder, PUBLISH_LEASE_MS)) === undefined)
-    return [{ kind: 'busy', table: tableName }]
-  try {
+  const outcomes = await withLease(context, `publish:${table.tableId}`, async () => {
     if ((await cutSnapshot(context, table.tableId)) !== undefined) await expireOld(context, table.tableId)
-    const outcomes: PublishOutcome[] = []
+    const published: PublishOutcome[] = []
     for (const catalog of catalogs) {
-      outcomes.push({
+      published.push({
         ...(await publishToCatalog(context, table, catalog)),
         table: tableName,
         catalog: catalog.name,
       })
     }
-    return outcomes
-  } finally {
-    await metadata.releaseLease(lease, holder)
-  }
+    return published
+  })
+  return outcomes ?? [{ kind: 'busy', table: tableName }]
 }
 
 /** Metadata only. A snapshot that an unfinished publication still has to show stays. */

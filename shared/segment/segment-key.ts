@@ -1,6 +1,7 @@
 /** Names of segments as brokers give them: `<topic>/<partition>/segment-<base offset, 20 digits>.kfs`, and `.index` beside it. */
 
-const SEGMENT_NAME = /(?:^|\/)segment-(\d{20})\.(?:kfs|index)$/
+const SEGMENT_NAME = /(?:^|\/)segment-(\d{20})\.(kfs|index)$/
+const PARTITION_NAME = /^(0|[1-9]\d{0,9})$/
 
 export interface SegmentPlace {
   readonly topic: string
@@ -8,16 +9,27 @@ export interface SegmentPlace {
   readonly baseOffset: bigint
 }
 
-function stem({ topic, partition, baseOffset }: SegmentPlace): string {
-  return `${topic}/${partition}/segment-${baseOffset.toString().padStart(20, '0')}`
+/** The folder of one partition, with a trailing slash. */
+export function partitionFolder(topic: string, partition: number): string {
+  return `${topic}/${partition}/`
+}
+
+/** The partition that a folder's name stands for; `undefined` for other folders. */
+export function partitionOfFolder(name: string): number | undefined {
+  return PARTITION_NAME.test(name) ? Number(name) : undefined
+}
+
+/** What `.index` and `.kfs` of a segment have in common; it sorts before both, so a listing after it begins with them. */
+export function segmentStem({ topic, partition, baseOffset }: SegmentPlace): string {
+  return `${partitionFolder(topic, partition)}segment-${baseOffset.toString().padStart(20, '0')}`
 }
 
 export function segmentObjectKey(place: SegmentPlace): string {
-  return `${stem(place)}.kfs`
+  return `${segmentStem(place)}.kfs`
 }
 
 export function indexObjectKey(place: SegmentPlace): string {
-  return `${stem(place)}.index`
+  return `${segmentStem(place)}.index`
 }
 
 const SEGMENT_PATH = /(?:^|\/)([a-zA-Z0-9._-]{1,249})\/(0|[1-9]\d{0,9})\/segment-(\d{20})\.(?:kfs|index)$/
@@ -29,8 +41,19 @@ export function placeOfKey(key: string): SegmentPlace | undefined {
   return { topic, partition: Number(partition), baseOffset: BigInt(digits) }
 }
 
+export interface SegmentName {
+  readonly baseOffset: bigint
+  readonly extension: 'kfs' | 'index'
+}
+
+/** What the last part of a key or path says; `undefined` when it is no segment's name. */
+export function segmentNameOf(key: string): SegmentName | undefined {
+  const [, digits, extension] = SEGMENT_NAME.exec(key) ?? []
+  if (digits === undefined) return undefined
+  return { baseOffset: BigInt(digits), extension: extension === 'index' ? 'index' : 'kfs' }
+}
+
 /** The base offset that a key or path claims; `undefined` when its last part is no segment's name. */
 export function baseOffsetOfKey(key: string): bigint | undefined {
-  const digits = SEGMENT_NAME.exec(key)?.[1]
-  return digits === undefined ? undefined : BigInt(digits)
+  return segmentNameOf(key)?.baseOffset
 }
