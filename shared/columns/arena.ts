@@ -101,3 +101,8 @@ export function growBlock(
   }
   return grown
 }
+
+/** Gives a block back; a builder that never grew has an empty one. */
+export function releaseBlock(arena: Arena, block: Uint8Array | Int32Array): void {
+  if (block.length > 0) arena.release(new Uint8Array(block.buffer, block.byteOffset, block.byteLength))
+}

@@ -19,6 +19,8 @@ export interface BatchBuilder {
   take(rowCount: number): ColumnBatch
   /** Empties the builders and keeps their memory. A taken batch is no longer valid. */
   reset(): void
+  /** Empties the builders and gives their memory back to the arena, for other builders over it. */
+  release(): void
 }
 
 export function createBatchBuilder(fields: readonly NestedField[], arena: Arena): BatchBuilder {
@@ -40,6 +42,9 @@ export function createBatchBuilder(fields: readonly NestedField[], arena: Arena)
       columns: columns.map(column => column.finish(rowCount)),
       sizeBytes: sizeBytes(rowCount),
     }),
+    release() {
+      for (const column of columns) column.release()
+    },
     reset() {
       for (const column of columns) column.truncate(0)
     },

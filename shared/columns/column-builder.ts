@@ -6,7 +6,7 @@
  * `finish(length)` gives views of the buffers: they are valid until the builder is truncated or written again.
  */
 import type { IcebergType, NestedField } from '../iceberg/schema.ts'
-import type { Arena } from './arena.ts'
+import { type Arena, releaseBlock } from './arena.ts'
 import type { ListColumn, MapColumn, StructColumn } from './column.ts'
 import { type BuilderField, FixedBuilder, grownCapacity } from './fixed-builder.ts'
 import { Validity } from './validity.ts'
@@ -45,6 +45,13 @@ export class StructBuilder {
   truncate(length: number): void {
     this.validity.truncate(length)
     for (const child of this.children) child.truncate(length)
+  }
+
+  /** Gives the memory back to the arena; the builder is as new. */
+  release(): void {
+    this.validity.release(this.#arena)
+    this.capacity = 0
+    for (const child of this.children) child.release()
   }
 
   sizeBytes(length: number): number {
@@ -99,6 +106,13 @@ class RepeatedBuilder {
     this.offsets[slot + 1] = endChild
   }
 
+  protected releaseOwn(): void {
+    releaseBlock(this.#arena, this.offsets)
+    this.validity.release(this.#arena)
+    this.offsets = new Int32Array(0)
+    this.capacity = 0
+  }
+
   protected ownBytes(length: number): number {
     return ((length + 7) >>> 3) + 4 * (length + 1)
   }
@@ -134,6 +148,11 @@ export class ListBuilder extends RepeatedBuilder {
     this.element.truncate(this.firstChild(length))
   }
 
+  release(): void {
+    this.releaseOwn()
+    this.element.release()
+  }
+
   sizeBytes(length: number): number {
     return this.ownBytes(length) + this.element.sizeBytes(this.firstChild(length))
   }
@@ -165,6 +184,12 @@ export class MapBuilder extends RepeatedBuilder {
     this.validity.truncate(length)
     this.key.truncate(this.firstChild(length))
     this.value.truncate(this.firstChild(length))
+  }
+
+  release(): void {
+    this.releaseOwn()
+    this.key.release()
+    this.value.release()
   }
 
   sizeBytes(length: number): number {

@@ -3,7 +3,7 @@
  * the builder at each value and keep none. See `column.ts` for what `data` holds by type.
  */
 import { invariant } from '../runtime/errors.ts'
-import { type Arena, growBlock } from './arena.ts'
+import { type Arena, growBlock, releaseBlock } from './arena.ts'
 import type { FixedWidthColumn } from './column.ts'
 import { Validity } from './validity.ts'
 
@@ -68,14 +68,18 @@ export class FixedBuilder {
     if (count <= this.capacity) return
     const usedBytes = this.#dataBytes(this.capacity)
     const capacity = grownCapacity(this.capacity, count)
-    this.bytes = growBlock(this.#arena, this.bytes, { usedBytes, byteLength: this.#dataBytes(capacity) })
-    const { buffer, byteOffset, length } = this.bytes
+    this.#useBlock(growBlock(this.#arena, this.bytes, { usedBytes, byteLength: this.#dataBytes(capacity) }))
+    this.validity.grow(this.#arena, capacity)
+    this.capacity = capacity
+  }
+
+  #useBlock(block: Uint8Array): void {
+    const { buffer, byteOffset, length } = block
+    this.bytes = block
     this.int32 = new Int32Array(buffer, byteOffset, length >>> 2)
     this.float32 = new Float32Array(buffer, byteOffset, length >>> 2)
     this.float64 = new Float64Array(buffer, byteOffset, length >>> 3)
     this.#view = new DataView(buffer, byteOffset, length)
-    this.validity.grow(this.#arena, capacity)
-    this.capacity = capacity
   }
 
   /** A null slot holds zero bytes. */
@@ -142,6 +146,14 @@ export class FixedBuilder {
 
   truncate(length: number): void {
     this.validity.truncate(length)
+  }
+
+  /** Gives the memory back to the arena; the builder is as new. */
+  release(): void {
+    releaseBlock(this.#arena, this.bytes)
+    this.validity.release(this.#arena)
+    this.#useBlock(new Uint8Array(0))
+    this.capacity = 0
   }
 
   sizeBytes(length: number): number {

@@ -4,7 +4,7 @@
  * The trick: every bit is set beforehand, and only a null clears one. Columns without nulls then cost nothing per value, and
  * undoing a partly written row means setting bits again from the row to `nullEnd`, past which no bit was ever cleared.
  */
-import { type Arena, growBlock } from './arena.ts'
+import { type Arena, growBlock, releaseBlock } from './arena.ts'
 
 export class Validity {
   bits: Uint8Array = new Uint8Array(0)
@@ -36,7 +36,7 @@ export class Validity {
     this.nullEnd = length
   }
 
-  /** The bitmap of the first `length` slots, the unused bits of its last byte clear. Call `unseal` before writing again. */
+  /** The bitmap of the first `length` slots, the unused bits of its last byte clear. `truncate` comes before the next write. */
   seal(length: number): Uint8Array {
     if ((length & 7) !== 0) {
       const last = length >>> 3
@@ -44,6 +44,12 @@ export class Validity {
       this.nullEnd = Math.max(this.nullEnd, (length + 7) & ~7)
     }
     return this.bits.subarray(0, (length + 7) >>> 3)
+  }
+
+  release(arena: Arena): void {
+    releaseBlock(arena, this.bits)
+    this.bits = new Uint8Array(0)
+    this.nullEnd = 0
   }
 
   countNulls(length: number): number {

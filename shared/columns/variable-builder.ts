@@ -3,7 +3,7 @@
  * replaces it: its bytes begin at `offsets[i]`, and its end is the only thing that a write leaves behind. So undoing a row is free.
  */
 import { invariant } from '../runtime/errors.ts'
-import { type Arena, growBlock } from './arena.ts'
+import { type Arena, growBlock, releaseBlock } from './arena.ts'
 import type { VariableColumn } from './column.ts'
 import { type BuilderField, grownCapacity } from './fixed-builder.ts'
 import { Validity } from './validity.ts'
@@ -90,6 +90,18 @@ export class VariableBuilder {
 
   truncate(length: number): void {
     this.validity.truncate(length)
+  }
+
+  /** Gives the memory back to the arena; the builder is as new. */
+  release(): void {
+    releaseBlock(this.#arena, this.offsets)
+    releaseBlock(this.#arena, this.values)
+    this.validity.release(this.#arena)
+    this.offsets = new Int32Array(0)
+    this.values = new Uint8Array(0)
+    this.valuesView = new DataView(new ArrayBuffer(0))
+    this.valuesCapacity = 0
+    this.capacity = 0
   }
 
   sizeBytes(length: number): number {

@@ -4,7 +4,7 @@
  *
  * A taken batch is valid until `reset`, which must come before the next `append`.
  */
-import { createArena } from '../columns/arena.ts'
+import { type Arena, createArena } from '../columns/arena.ts'
 import { createBatchBuilder } from '../columns/batch-builder.ts'
 import type { ColumnBatch } from '../columns/column.ts'
 import type { Schema } from '../iceberg/schema.ts'
@@ -33,6 +33,8 @@ export interface BatchDecoderOptions {
   readonly maxRows: number
   /** The batch is full once its buffers hold this many bytes; it may go over by what one chunk of records adds. */
   readonly maxBytes: number
+  /** One of its own unless given; decoders that do not work at the same time may share one and `release` in between. */
+  readonly arena?: Arena
 }
 
 export interface BatchDecoder {
@@ -52,6 +54,8 @@ export interface BatchDecoder {
   readonly sizeBytes: number
   take(): ColumnBatch
   reset(): void
+  /** Resets and gives the buffers back to the arena: for decoders that stay warm while others of the same arena work. */
+  release(): void
 }
 
 /** Offsets of variable columns are 32-bit, and a chunk may add a record as large as a segment. */
@@ -63,7 +67,7 @@ const CHUNK_BYTES = 512 * 1024
 export function createBatchDecoder(options: BatchDecoderOptions): BatchDecoder {
   const { schema, metadataMode, maxRows } = options
   const maxBytes = Math.min(options.maxBytes, MAX_BATCH_BYTES)
-  const arena = createArena()
+  const arena = options.arena ?? createArena()
   const userFieldCount = schema.fields.length - metadataFields(metadataMode).length
   const user = createBatchBuilder(schema.fields.slice(0, userFieldCount), arena)
   const metadata = createBatchBuilder(schema.fields.slice(userFieldCount), arena)
@@ -89,6 +93,12 @@ export function createBatchDecoder(options: BatchDecoderOptions): BatchDecoder {
     metadataWriter.append(slices, source, { rowRecords, count, row })
     rowCount += count
     sizeBytes = user.sizeBytes(rowCount) + metadata.sizeBytes(rowCount)
+  }
+
+  function forget() {
+    rowCount = 0
+    sizeBytes = 0
+    isTaken = false
   }
 
   return {
@@ -121,9 +131,12 @@ export function createBatchDecoder(options: BatchDecoderOptions): BatchDecoder {
     reset() {
       user.reset()
       metadata.reset()
-      rowCount = 0
-      sizeBytes = 0
-      isTaken = false
+      forget()
+    },
+    release() {
+      user.release()
+      metadata.release()
+      forget()
     },
   }
 }

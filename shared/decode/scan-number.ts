@@ -8,7 +8,8 @@ import type { ScanState } from './scan-state.ts'
 
 /** Integers of this many digits are exact in a double. */
 const EXACT_DIGITS = 15
-const TWO_32 = 4294967296
+/** Multiplying by a power of two is exact, and faster than dividing. */
+const PER_TWO_32 = 1 / 4294967296
 const POWERS_OF_TEN = Float64Array.from({ length: 39 }, (_, exponent) => Number(`1e${exponent}`))
 
 const isDigit = (byte: number) => (byte - 48) >>> 0 <= 9
@@ -55,7 +56,7 @@ export function scanEpoch(
   if (!(micros <= Number.MAX_SAFE_INTEGER && micros >= Number.MIN_SAFE_INTEGER)) return -1
   const { int32 } = column
   int32[2 * slot] = micros | 0
-  int32[2 * slot + 1] = Math.floor(micros / TWO_32)
+  int32[2 * slot + 1] = Math.floor(micros * PER_TWO_32)
   return s.next
 }
 
@@ -89,7 +90,7 @@ export function scanLong(s: ScanState, column: FixedBuilder, slot: number, posit
     const value =
       (lowDigits <= 0 ? high : high * (POWERS_OF_TEN[lowDigits] ?? 0) + low) * (isNegative ? -1 : 1)
     int32[2 * slot] = value | 0
-    int32[2 * slot + 1] = Math.floor(value / TWO_32)
+    int32[2 * slot + 1] = Math.floor(value * PER_TWO_32)
     return p
   }
   return storeWideLong(int32, slot, { high, low, lowDigits, isNegative }) ? p : -1
@@ -114,7 +115,7 @@ function storeWideLong(
   const upper = (high >>> 15) * power
   const upperWords = Math.floor(upper / 131072)
   const rest = (high & 32767) * power + low + (upper - upperWords * 131072) * 32768
-  let highWord = upperWords + Math.floor(rest / TWO_32)
+  let highWord = upperWords + Math.floor(rest * PER_TWO_32)
   let lowWord = rest | 0
   if (highWord > 0x7fffffff) return false
   if (isNegative) {
@@ -180,7 +181,7 @@ export function scanDecimal(
 }
 
 function storeInt128(int32: Int32Array, slot: number, value: number): void {
-  const highWord = Math.floor(value / TWO_32) | 0
+  const highWord = Math.floor(value * PER_TWO_32) | 0
   const sign = highWord >> 31
   int32[4 * slot] = value | 0
   int32[4 * slot + 1] = highWord

@@ -16,7 +16,7 @@ const NONE = 0x7fffffff
 export function scanDate(s: ScanState, column: FixedBuilder, slot: number, position: number): number {
   const { bytes } = s
   if (bytes[position] !== QUOTE || bytes[position + 11] !== QUOTE) return -1
-  const days = readDate(bytes, position + 1)
+  const days = readDate(s.view, position + 1)
   if (days === NONE) return -1
   column.int32[slot] = days
   return position + 12
@@ -38,7 +38,7 @@ export function scanTimestamp(s: ScanState, column: FixedBuilder, slot: number, 
 function scanClock(s: ScanState, column: FixedBuilder, slot: number, position: number): number {
   const { bytes } = s
   if (bytes[position] !== QUOTE) return -1
-  const days = readDate(bytes, position + 1)
+  const days = readDate(s.view, position + 1)
   const separator = bytes[position + 11]
   if (days === NONE || (separator !== 84 && separator !== 32)) return -1
   if (bytes[position + 14] !== 58 || bytes[position + 17] !== 58) return -1
@@ -66,22 +66,37 @@ function scanClock(s: ScanState, column: FixedBuilder, slot: number, position: n
 }
 
 /** Days since 1970-01-01 of `YYYY-MM-DD`, or `NONE`. */
-function readDate(bytes: Uint8Array, p: number): number {
-  if (bytes[p + 4] !== 45 || bytes[p + 7] !== 45) return NONE
-  const century = twoDigits(bytes, p)
-  const yearOfCentury = twoDigits(bytes, p + 2)
-  const month = twoDigits(bytes, p + 5)
-  const day = twoDigits(bytes, p + 8)
-  if (century > 99 || yearOfCentury > 99 || month > 12 || month === 0 || day === 0) return NONE
-  if (day > (DAYS_IN_MONTH[month] ?? 0)) return NONE
+function readDate(view: DataView, p: number): number {
+  const yearWord = view.getInt32(p, true)
+  const monthWord = view.getInt32(p + 4, true)
+  const dayWord = view.getInt32(p + 7, true)
+  // Digits are 0x30 to 0x39: the high halves are 3, and adding 6 to the low halves does not carry into them.
+  if (
+    ((yearWord & 0xf0f0f0f0) | 0) !== 0x30303030 ||
+    (((yearWord + 0x06060606) & 0xf0f0f0f0) | 0) !== 0x30303030
+  )
+    return NONE
+  // `-MM-` and `-DD?`
+  if (((monthWord & 0xfff0f0ff) | 0) !== 0x2d30302d || (dayWord & 0xf0f0ff) !== 0x30302d) return NONE
+  if (
+    (((monthWord + 0x00060600) & 0xf0f000) | 0) !== 0x303000 ||
+    ((dayWord + 0x00060600) & 0xf0f000) !== 0x303000
+  )
+    return NONE
+  const century = (yearWord & 15) * 10 + ((yearWord >> 8) & 15)
+  const yearOfCentury = ((yearWord >> 16) & 15) * 10 + ((yearWord >> 24) & 15)
+  const month = ((monthWord >> 8) & 15) * 10 + ((monthWord >> 16) & 15)
+  const day = ((dayWord >> 8) & 15) * 10 + ((dayWord >> 16) & 15)
+  if (month > 12 || day > (DAYS_IN_MONTH[month] ?? 0) || day === 0) return NONE
   const year = century * 100 + yearOfCentury
   if (year === 0) return NONE
   const isLeapYear = (year & 3) === 0 && (yearOfCentury !== 0 || (century & 3) === 0)
   if (day === 29 && month === 2 && !isLeapYear) return NONE
   // Years that begin in March put the leap day last; 719,468 days lie between 0000-03-01 and 1970-01-01.
   const marchYear = month <= 2 ? year - 1 : year
-  const leapDays = (marchYear >> 2) - ((marchYear / 100) | 0) + ((marchYear / 400) | 0)
-  return marchYear * 365 + leapDays + (DAYS_FROM_MARCH[month] ?? 0) + day - 1 - 719468
+  const marchCentury = ((marchYear * 5243) >> 19) | 0
+  const leapDays = (marchYear >> 2) - marchCentury + (marchCentury >> 2)
+  return marchYear * 365 + leapDays + (DAYS_FROM_MARCH[month] ?? 0) + day - 719469
 }
 
 /** 0 to 99, or 255 when they are no digits. */
