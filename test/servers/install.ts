@@ -1,6 +1,7 @@
 /**
  * Installs the real servers that tests run against; every installer may be called again at no cost and returns the program's path.
  * `node test/servers/install.ts [minio] [etcd] [broker]` installs the named ones (all by default) and prints where they are.
+ * Run it before the tests: a first build takes minutes, longer than a test's hook may.
  *
  * MinIO and the KafScale broker are built by Go (1.24 or later) from the module proxy, etcd is Debian's package, unpacked rather than
  * installed, so that no root is needed and no service is started.

@@ -4,11 +4,12 @@
  * A real broker writes to a real S3 server what real clients produce; the objects are fetched as they landed, and the manifest
  * tells what was sent. The folder is replaced only when all of it is there. What differs between two runs is listed in its README.
  */
+import { spawnSync } from 'node:child_process'
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { S3Client } from '@aws-sdk/client-s3'
-import { KAFSCALE_VERSION } from '../../servers/install.ts'
+import { isOnPath, KAFSCALE_VERSION } from '../../servers/install.ts'
 import { type KafscaleBroker, startKafscale } from '../../servers/kafscale.ts'
 import { type S3Server, startS3Server } from '../../servers/s3-server.ts'
 import { deleteObjects, landedObjects, s3ClientOf } from './bucket.ts'
@@ -26,6 +27,8 @@ import { ORDER_PARTITIONS, type OrderEvent, orderEvents } from './order-events.t
 
 const BUCKET = 'kafscale-data'
 const NAMESPACE = 'production'
+/** For segments that no reader can trust; the manifest does not speak of them. */
+const REFUSED_NAMESPACE = 'refused'
 /** Without flush on acknowledgement: the broker flushes at this size, or with the first batch after this time. */
 const GATHERING = { syncFlush: false, segmentBytes: 8 << 10, flushIntervalMs: 1500 }
 const PAUSE_MS = 1700
@@ -56,6 +59,8 @@ async function main(): Promise<void> {
   }
   try {
     const topics = await makeTopics({ s3, client, broker, send })
+    await broker.restart({ namespace: REFUSED_NAMESPACE })
+    makeOldFormat(broker)
     const manifest = manifestSchema.parse({
       broker: `github.com/KafScale/platform/cmd/broker ${KAFSCALE_VERSION}`,
       clients: [...versions],
@@ -181,6 +186,19 @@ async function makeOrphan({ client, send }: Setup): Promise<ManifestTopic> {
   }
 }
 
+/**
+ * librdkafka turns its v2 message format off on a broker that advertises so few API versions, and lands a message set of magic 0.
+ * The broker takes it when it is long enough, and reads its counts from where a v2 batch would have them.
+ */
+function makeOldFormat(broker: KafscaleBroker): void {
+  if (!isOnPath('kcat')) throw new Error('kcat (librdkafka) is needed; on Debian, `apt-get install kcat`.')
+  const messages = Array.from({ length: 3 }, (_, i) => `key ${i}:a message of librdkafka, number ${i}\n`)
+  const args = ['-P', '-b', broker.bootstrap, '-t', 'librdkafka', '-p', '0', '-K', ':']
+  const result = spawnSync('kcat', args, { input: messages.join(''), encoding: 'utf8', timeout: 60_000 })
+  if (result.status !== 0)
+    throw new Error(`kcat could not produce: ${result.error?.message ?? result.stderr}`)
+}
+
 /** Both objects of the segments from the `start`th to before the `end`th of partition 0. */
 async function segmentKeys(client: S3Client, topic: string, start: number, end: number): Promise<string[]> {
   const objects = await landedObjects(client, BUCKET, `${NAMESPACE}/${topic}/0/`)
@@ -197,7 +215,10 @@ function allAcknowledged(topic: string, produced: readonly Produced[]): Manifest
 }
 
 async function writeFolder(client: S3Client, manifest: Manifest): Promise<void> {
-  const objects = await landedObjects(client, BUCKET, `${NAMESPACE}/`)
+  const objects = [
+    ...(await landedObjects(client, BUCKET, `${NAMESPACE}/`)),
+    ...(await landedObjects(client, BUCKET, `${REFUSED_NAMESPACE}/`)),
+  ]
   for (const entry of readdirSync(GOLDEN_FOLDER, { withFileTypes: true })) {
     if (entry.isDirectory()) rmSync(join(GOLDEN_FOLDER, entry.name), { recursive: true })
   }
