@@ -3,7 +3,7 @@
  * `node test/servers/install.ts [minio] [etcd] [broker]` installs the named ones (all by default) and prints where they are.
  * Run it before the tests: a first build takes minutes, longer than a test's hook may.
  *
- * MinIO and the KafScale broker are built by Go (1.24 or later) from the module proxy, etcd is Debian's package, unpacked rather than
+ * MinIO and the KafScale broker are built by Go (1.25 or later) from the module proxy, etcd is Debian's package, unpacked rather than
  * installed, so that no root is needed and no service is started.
  */
 import { spawnSync } from 'node:child_process'
@@ -11,7 +11,7 @@ import { readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { cached, runStep } from './cache.ts'
 
-/** The last release tag's commit of the community edition; conditional writes are in it. */
+/** A commit of the community edition, which has no tagged module versions. Conditional writes were checked with it. */
 export const MINIO_VERSION = 'v0.0.0-20260212201848-7aac2a2c5b7c'
 export const KAFSCALE_VERSION = 'v1.5.0'
 const ETCD_PACKAGE = 'etcd-server'
@@ -75,7 +75,7 @@ export function isOnPath(program: string): boolean {
 
 export function requireGo(what: string): void {
   if (!isOnPath('go'))
-    throw new Error(`Go 1.24 or later is needed to build ${what}, and there is no \`go\` on PATH.`)
+    throw new Error(`Go 1.25 or later is needed to build ${what}, and there is no \`go\` on PATH.`)
 }
 
 const INSTALLERS: Readonly<Record<string, () => Promise<string>>> = {
