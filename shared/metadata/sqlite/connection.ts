@@ -55,13 +55,12 @@ interface Prepared extends CompiledStatement {
 
 export function openConnection(options: SqliteOptions): SqliteConnection {
   const db = openDatabase(options.path)
-  const compiler = sqliteCompiler()
   const prepared = new Map<AnyStatement, Prepared>()
 
   function prepare(statement: AnyStatement): Prepared {
     const known = prepared.get(statement)
     if (known !== undefined) return known
-    const compiled = compileStatement(compiler, statement)
+    const compiled = compileOnce(statement)
     const fresh = { ...compiled, statement: db.prepare(compiled.sql) }
     // The one place where 64-bit integers are decoded: all of them as bigint.
     fresh.statement.setReadBigInts(true)
@@ -147,15 +146,23 @@ function openDatabase(path: string): DatabaseSync {
 }
 
 /** Kysely as a writer of SQL for SQLite; it runs nothing. */
-function sqliteCompiler(): Kysely<Database> {
-  return new Kysely<Database>({
-    dialect: {
-      createAdapter: () => new SqliteAdapter(),
-      createDriver: () => new DummyDriver(),
-      createIntrospector: db => new SqliteIntrospector(db),
-      createQueryCompiler: () => new SqliteQueryCompiler(),
-    },
-  })
+const writer = new Kysely<Database>({
+  dialect: {
+    createAdapter: () => new SqliteAdapter(),
+    createDriver: () => new DummyDriver(),
+    createIntrospector: db => new SqliteIntrospector(db),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+  },
+})
+/** One for each statement in the program's text, for all connections. */
+const compiledStatements = new Map<AnyStatement, CompiledStatement>()
+
+function compileOnce(statement: AnyStatement): CompiledStatement {
+  const known = compiledStatements.get(statement)
+  if (known !== undefined) return known
+  const compiled = compileStatement(writer, statement)
+  compiledStatements.set(statement, compiled)
+  return compiled
 }
 
 /** Primary result codes of SQLite (sqlite.org/rescode.html); the low byte of an extended code. */
