@@ -133,21 +133,41 @@ export async function hasMovingTasks({ metadata }: Parts, { rows }: DeclaredTabl
   )
 }
 
-/** Waits until every planned task is committed, or waits for a person; answers with the latter, in words. */
+/** Waits until every planned task is committed, keeps failing, or waits for a person; answers with the latter two, in words. */
 export async function untilNothingRuns(
   parts: Parts,
   table: DeclaredTable,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const { metadata, runtime } = parts
-  while (!signal.aborted && (await hasMovingTasks(parts, table)))
+  let failing = await failingTasks(parts, table)
+  while (!signal.aborted && failing.length === 0 && (await hasMovingTasks(parts, table))) {
     await runtime.sleep(PROGRESS_INTERVAL_MS, signal)
+    failing = await failingTasks(parts, table)
+  }
   const now = await metadata.loadTable(table.rows.name)
   const reasons =
-    now?.state === 'active' ? [] : [`${table.rows.name} is ${now?.state}: ${now?.stateReason ?? ''}`]
+    now?.state === 'active'
+      ? [...failing]
+      : [`${table.rows.name} is ${now?.state}: ${now?.stateReason ?? ''}`, ...failing]
   for (const { topic, partition, state, stateReason } of await metadata.listPartitions(table.rows.tableId)) {
     if (state !== 'active')
       reasons.push(`${table.rows.name}: ${topic}-${partition} is ${state}: ${stateReason ?? ''}`)
   }
   return reasons
+}
+
+/** Tasks that would be tried for ever because what they fail on may pass, such as an unreachable store: a batch job does not wait for it. */
+async function failingTasks(parts: Parts, { rows }: DeclaredTable): Promise<readonly string[]> {
+  const queued = await parts.metadata.listTasks({
+    tableId: rows.tableId,
+    states: ['queued'],
+    limit: MAX_TASKS_PER_SWEEP,
+  })
+  return queued
+    .filter(task => task.attempts >= parts.config.limits.maxTaskAttempts)
+    .map(
+      task =>
+        `${rows.name}: task ${task.taskId} has failed ${task.attempts} times: ${task.lastErrorMessage ?? ''}`,
+    )
 }
