@@ -11,7 +11,7 @@
  */
 import { AppError, invariant } from '../runtime/errors.ts'
 import { readThriftStruct, type ThriftFields, type ThriftValue, writeThriftStruct } from './thrift-compact.ts'
-import { annotateUuids } from './uuid-annotation.ts'
+import { annotateUuids, uuidLeaves, withoutBounds } from './uuid-annotation.ts'
 
 const MAGIC = Uint8Array.of(0x50, 0x41, 0x52, 0x31)
 const TAIL_BYTES = 8
@@ -81,7 +81,7 @@ export function findFooter(bytes: Uint8Array): number {
   return end - length
 }
 
-/** One file with the row groups of all parts in order, and the UUID annotation on the fields whose ids are given. */
+/** One file with the row groups of all parts in order, made right for UUIDs in the fields whose ids are given (`uuid-annotation.ts`). */
 export function assembleFile(
   parts: readonly FilePart[],
   uuidFieldIds: ReadonlySet<number>,
@@ -89,7 +89,7 @@ export function assembleFile(
   const first = parts[0]
   invariant(first !== undefined, 'a Parquet file needs at least one row group')
   const bases = partBases(parts)
-  const tail = placeIndexes(parts, bases)
+  const tail = placeIndexes(parts, bases, uuidLeaves(first.footer.get(FILE.schema), uuidFieldIds))
   invariant(tail.rowGroups.length <= MAX_ROW_GROUPS, `a Parquet file of ${tail.rowGroups.length} row groups`)
 
   const footer = new Map(first.footer)
@@ -123,6 +123,7 @@ function partBases(parts: readonly FilePart[]): number[] {
 function placeIndexes(
   parts: readonly FilePart[],
   bases: readonly number[],
+  uuids: ReadonlySet<number>,
 ): { readonly rowGroups: readonly ThriftFields[]; readonly indexes: readonly Uint8Array[] } {
   const rowGroups: ThriftFields[] = []
   const columnIndexes: Uint8Array[] = []
@@ -135,8 +136,8 @@ function placeIndexes(
   for (const [index, part] of parts.entries()) {
     const shift = BigInt((bases[index] ?? 0) - MAGIC.length)
     for (const group of part.rowGroups) {
-      const columns = group.chunks.map(chunk => {
-        const fields = shiftChunk(chunk.fields, shift)
+      const columns = group.chunks.map((chunk, leaf) => {
+        const fields = shiftChunk(chunk.fields, shift, uuids.has(leaf))
         if (chunk.columnIndex !== undefined) {
           fields.set(CHUNK.columnIndexOffset, { kind: 'i64', value: BigInt(columnIndexAt) })
           columnIndexes.push(chunk.columnIndex)
@@ -161,12 +162,12 @@ function placeIndexes(
   return { rowGroups, indexes: [...columnIndexes, ...offsetIndexes] }
 }
 
-function shiftChunk(chunk: ThriftFields, shift: bigint): Map<number, ThriftValue> {
+function shiftChunk(chunk: ThriftFields, shift: bigint, dropBounds: boolean): Map<number, ThriftValue> {
   const fields = new Map(chunk)
   shiftField(fields, CHUNK.fileOffset, shift)
   const metaData = fields.get(CHUNK.metaData)
   invariant(metaData?.kind === 'struct', 'a column chunk without metadata')
-  const shifted = new Map(metaData.fields)
+  const shifted = dropBounds ? withoutBounds(metaData.fields) : new Map(metaData.fields)
   for (const id of Object.values(COLUMN_OFFSETS)) shiftField(shifted, id, shift)
   fields.set(CHUNK.metaData, { kind: 'struct', fields: shifted })
   return fields

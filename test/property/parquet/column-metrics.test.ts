@@ -74,6 +74,8 @@ function compare(type: PrimitiveType, a: ColumnValue, b: ColumnValue): number {
 }
 
 function expectedBounds({ type, values }: LeafFacts) {
+  // Readers disagree on the order of uuids (see createBounds).
+  if (type.kind === 'uuid') return { lower: undefined, upper: undefined }
   const comparable = values
     .filter(value => value !== null && !Number.isNaN(value))
     .sort((a, b) => compare(type, a, b))

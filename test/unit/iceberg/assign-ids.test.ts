@@ -135,6 +135,12 @@ describe('partitionSpecOf', () => {
     expect(() => partitionSpecOf(terms, ORDERS)).toThrow(message)
   })
 
+  test('refuses a uuid as it is, which readers would miss rows by, and takes its bucket', () => {
+    const fields: NestedField[] = [{ id: 1, name: 'u', required: false, type: { kind: 'uuid' } }]
+    expect(() => partitionSpecOf(['u'], { schemaId: 0, fields })).toThrow(/use bucket\(16, u\)/)
+    expect(partitionSpecOf(['bucket(16, u)'], { schemaId: 0, fields }).spec.fields).toHaveLength(1)
+  })
+
   test('refuses a field whose name a column already has', () => {
     const fields = [field('ts', { kind: 'timestamp' }, 1), field('ts_day', long, 2)]
     expect(() => partitionSpecOf(['day(ts)'], { schemaId: 0, fields })).toThrow(/a column has that name/)
