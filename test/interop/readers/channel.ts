@@ -54,7 +54,7 @@ export async function openChannel(options: {
     if ('ready' in answer) return ready.resolve(answer.ready)
     const one = waiting.get(answer.id)
     waiting.delete(answer.id)
-    if ('error' in answer) one?.reject(new Error(`${name}: ${answer.error}\n${stderr}`))
+    if ('error' in answer) one?.reject(new Error(`${name}: ${answer.error}`))
     else one?.resolve(answer.result)
   })
   let lastId = 0

@@ -8,6 +8,8 @@ import os
 import sys
 import traceback
 
+MAX_ERROR_LINES = 8
+
 
 def claim_stdout():
     """Returns the real stdout for answers and points descriptor 1, which children inherit too, at stderr."""
@@ -26,7 +28,13 @@ def serve(answers, versions, operations):
             _send(answers, {"id": request["id"], "result": result})
         except Exception as error:  # whatever a reader raises is the finding that the test reports
             traceback.print_exc(file=sys.stderr)
-            _send(answers, {"id": request["id"], "error": f"{type(error).__name__}: {error}"})
+            _send(answers, {"id": request["id"], "error": f"{type(error).__name__}: {_without_frames(str(error))}"})
+
+
+def _without_frames(message):
+    """Spark's messages carry hundreds of lines of Java stack; what failed is in the others, and the stack goes to stderr."""
+    lines = [line for line in message.splitlines() if line.strip() and not line.lstrip().startswith(("at ", "..."))]
+    return "\n".join(lines[:MAX_ERROR_LINES])
 
 
 def _send(answers, value):

@@ -22,7 +22,7 @@ from pyspark.sql import SparkSession
 
 from canonical import FILE_COLUMNS, MANIFEST_COLUMNS, PARTITION_COLUMNS, encode, metadata_rows, normalize_schema
 
-scratch = tempfile.TemporaryDirectory(prefix="tidewater-spark-")
+scratch = tempfile.TemporaryDirectory(prefix="outside-reader-spark-")
 spark = (
     SparkSession.builder.master("local[2]")
     # On the driver's own class path, where java.sql finds the SQLite driver; a local master has no other executor.

@@ -1,0 +1,146 @@
+/**
+ * A table in a folder, made by the product's own steps without its services: records → columns → Parquet → manifests → metadata file.
+ * In place of the metadata database it carries the live files and manifests from one snapshot to the next itself.
+ */
+import { randomUUID } from 'node:crypto'
+import { pathToFileURL } from 'node:url'
+import { openPartitionWriters } from '../../../services/converter/partition-writers.ts'
+import { createBatchDecoder } from '../../../shared/decode/batch-decoder.ts'
+import type { MetadataMode } from '../../../shared/decode/kafka-metadata.ts'
+import { metadataFields } from '../../../shared/decode/kafka-metadata.ts'
+import { assignFreshIds } from '../../../shared/iceberg/assign-ids.ts'
+import { partitionSpecOf } from '../../../shared/iceberg/build-partition-spec.ts'
+import { encodeDataFile } from '../../../shared/iceberg/data-file-avro.ts'
+import { metadataFilePath } from '../../../shared/iceberg/locations.ts'
+import { planSnapshot, renderSnapshotObjects } from '../../../shared/iceberg/render-snapshot.ts'
+import type { NestedField } from '../../../shared/iceberg/schema.ts'
+import { renderTableMetadata } from '../../../shared/iceberg/table-metadata-json.ts'
+import { tableMetadataOf } from '../../../shared/iceberg/table-metadata-of.ts'
+import type {
+  LiveFile,
+  ManifestRecord,
+  SnapshotRecord,
+  TableDetail,
+} from '../../../shared/metadata/metadata-store.ts'
+import { openObjectStore } from '../../../shared/object-store/open-object-store.ts'
+import { putImmutable } from '../../../shared/object-store/put-immutable.ts'
+import type { ParquetCompression } from '../../../shared/parquet/parquet-writer.ts'
+import { systemRuntime } from '../../../shared/runtime/system-runtime.ts'
+import { recordSlicesOf, type TestRecord } from '../../unit/decode/record-slices-of.ts'
+
+/** Manifests are merged early, so that readers see merged ones too. */
+const MERGE_POLICY = { minCountToMerge: 3, targetManifestBytes: 1 << 20 }
+const TOPIC = 'orders'
+const FIRST_TIMESTAMP_MS = 1_760_000_000_000
+
+export interface RenderedTableOptions {
+  readonly folder: string
+  /** Ids 0: they are assigned as for a new table. */
+  readonly fields: readonly NestedField[]
+  readonly partitionBy?: readonly string[]
+  readonly metadataColumns?: MetadataMode
+  readonly compression?: ParquetCompression
+}
+
+export interface RenderedTable {
+  readonly table: TableDetail
+  /** Appends one snapshot with these records; every one must become a row. Returns the location of the new metadata file. */
+  append(records: readonly TestRecord[]): Promise<string>
+}
+
+export function createRenderedTable(options: RenderedTableOptions): RenderedTable {
+  const { folder, fields, partitionBy = [], metadataColumns = 'none', compression = 'zstd' } = options
+  const warehouse = openObjectStore(pathToFileURL(folder).href, { runtime: systemRuntime })
+  const { schema, lastColumnId } = assignFreshIds([...fields, ...metadataFields(metadataColumns)])
+  const { spec, lastPartitionId } = partitionSpecOf(partitionBy, schema)
+  const decoder = createBatchDecoder({
+    schema,
+    format: 'json',
+    fieldOptions: new Map(),
+    unknownFields: 'dlq',
+    metadataMode: metadataColumns,
+    maxRows: 10_000,
+    maxBytes: 1 << 26,
+  })
+  let table: TableDetail = {
+    tableId: randomUUID(),
+    name: 'test.orders',
+    kind: 'rows',
+    location: `${warehouse.url}/test/orders`,
+    version: 0n,
+    currentSchemaId: schema.schemaId,
+    defaultSpecId: spec.specId,
+    lastColumnId,
+    lastPartitionId,
+    lastSequenceNumber: 0n,
+    properties: {},
+    declaration: '{}',
+    state: 'active',
+    createdAtMs: FIRST_TIMESTAMP_MS,
+    schemas: [schema],
+    specs: [spec],
+  }
+  const snapshots: SnapshotRecord[] = []
+  let manifests: readonly ManifestRecord[] = []
+  const filesOf = new Map<string, LiveFile[]>()
+  let nextOffset = 0n
+
+  async function convert(records: readonly TestRecord[]): Promise<LiveFile[]> {
+    const slices = recordSlicesOf(records, nextOffset)
+    nextOffset += BigInt(records.length)
+    decoder.reset()
+    decoder.append(slices, { topic: TOPIC, partition: 0 }, 0, records.length, (index, failure) => {
+      throw new Error(`Record ${index} became a dead letter: ${failure.code} ${failure.message}`)
+    })
+    const settings = { location: table.location, schema, spec, compression, targetFileBytes: 1 << 26 }
+    const limits = { maxOpenPartitions: 100, maxBufferedBytes: 1 << 28 }
+    const writers = openPartitionWriters({ ...settings, ...limits }, warehouse, randomUUID())
+    await writers.write(decoder.take())
+    return (await writers.finish()).map(file => ({
+      ...file,
+      encoded: encodeDataFile(file, spec, schema),
+      addedVersion: table.version,
+    }))
+  }
+
+  async function cut(newFiles: readonly LiveFile[]): Promise<void> {
+    const last = snapshots.at(-1)
+    const plan = planSnapshot(
+      { table, newFiles, manifests, offsets: [], ranges: [], ...(last && { lastSnapshot: last }) },
+      {
+        snapshotId: BigInt.asUintN(62, BigInt(`0x${randomUUID().replaceAll('-', '')}`)),
+        timestampMs: FIRST_TIMESTAMP_MS + snapshots.length * 60_000,
+        mergePolicy: MERGE_POLICY,
+      },
+    )
+    const merged = new Map(
+      plan.merges.map(one => [one.path, one.merged.flatMap(manifest => filesOf.get(manifest.path) ?? [])]),
+    )
+    const rendered = renderSnapshotObjects(plan, merged)
+    for (const { path, bytes } of rendered.objects) await putImmutable(warehouse, path, bytes)
+
+    const { snapshotId, sequenceNumber } = plan.snapshot
+    const placed = new Map(newFiles.map(file => [file.path, { ...file, snapshotId, sequenceNumber }]))
+    for (const { manifestPath, newFiles: names, mergedManifests } of rendered.cut.placements) {
+      const added = names.flatMap(name => placed.get(name) ?? [])
+      filesOf.set(manifestPath, [...added, ...mergedManifests.flatMap(path => filesOf.get(path) ?? [])])
+    }
+    manifests = rendered.cut.manifests
+    snapshots.push({ ...plan.snapshot, state: 'cut' })
+    table = { ...table, lastSequenceNumber: sequenceNumber }
+  }
+
+  return {
+    get table() {
+      return table
+    },
+    async append(records) {
+      table = { ...table, version: table.version + 1n }
+      await cut(await convert(records))
+      const metadata = tableMetadataOf({ table, snapshots, timestampMs: snapshots.at(-1)?.timestampMs ?? 0 })
+      const path = metadataFilePath(table.location, snapshots.length, randomUUID())
+      await putImmutable(warehouse, path, renderTableMetadata(metadata))
+      return path
+    },
+  }
+}
