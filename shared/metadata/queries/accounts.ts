@@ -2,17 +2,16 @@
 import { sql } from 'kysely'
 import type { AccountedRange } from '../../flow.ts'
 import { AppError } from '../../runtime/errors.ts'
+import type { Row } from '../database.ts'
 import { rangesFromJson, segmentsFromJson } from '../json-columns.ts'
 import type { CommittedAccount, DeadLetterBatch } from '../metadata-store.ts'
 import { toNumber } from '../rows.ts'
-import { all, first, type Steps, sqlStatement } from '../steps.ts'
+import { all, first, type Steps, sqlStatement, statement } from '../steps.ts'
+
+type Source = Row<'source_partition'>
 
 interface AccountRow {
   readonly task_id: string
-  readonly source_key: bigint
-  readonly topic: string
-  readonly partition: bigint
-  readonly incarnation: bigint
   readonly start_offset: bigint
   readonly end_offset: bigint
   readonly segments: string
@@ -27,15 +26,23 @@ interface AccountCursor {
   readonly startOffset: bigint
 }
 
-const selectAccounts = sqlStatement<{ tableId: string; limit: number } & AccountCursor, AccountRow>(
-  p => sql`select t.task_id, s.source_key, p.topic, p.partition, p.incarnation, s.start_offset, s.end_offset, s.segments,
+const selectSourcesFrom = statement((db, p: { tableId: string; sourceKey: bigint }) =>
+  db
+    .selectFrom('source_partition')
+    .selectAll()
+    .where('table_id', '=', p.tableId)
+    .where('source_key', '>=', p.sourceKey)
+    .orderBy('source_key'),
+)
+const selectAccounts = sqlStatement<AccountCursor & { limit: number }, AccountRow>(
+  p => sql`select t.task_id, s.start_offset, s.end_offset, s.segments,
       a.row_count, a.dead_letter_count, a.max_timestamp_ms, a.ranges
-    from source_partition p
-      join task_slice s on s.source_key = p.source_key and s.state <> 'cancelled' and s.state = 'committed'
+    from task_slice s
       join slice_account a on a.task_key = s.task_key and a.position = s.position
       join convert_task t on t.task_key = s.task_key
-    where p.table_id = ${p.tableId} and (s.source_key, s.start_offset) > (${p.sourceKey}, ${p.startOffset})
-    order by s.source_key, s.start_offset limit ${p.limit}`,
+    where s.source_key = ${p.sourceKey} and s.start_offset > ${p.startOffset}
+      and s.state <> 'cancelled' and s.state = 'committed'
+    order by s.start_offset limit ${p.limit}`,
 )
 const selectDeadLetters = sqlStatement<
   { tableId: string; limit: number },
@@ -71,18 +78,26 @@ const sumSources = sqlStatement<
     from source_partition where table_id = ${p.tableId}`,
 )
 
-/** Committed accounts, partition by partition in offset order. */
+/** Committed accounts, one life of a partition after the other, each in offset order. A page costs by its own length. */
 export function* listAccounts(
   tableId: string,
   page: { readonly after?: string; readonly limit: number },
 ): Steps<{ readonly accounts: readonly CommittedAccount[]; readonly next?: string }> {
-  const rows = yield* all(selectAccounts, { tableId, limit: page.limit, ...parseCursor(page.after) })
-  const last = rows.at(-1)
-  const isFull = rows.length === page.limit && last !== undefined
-  return {
-    accounts: rows.map(accountOf),
-    ...(isFull && { next: `${last.source_key}:${last.start_offset}` }),
+  const cursor = parseCursor(page.after)
+  const accounts: CommittedAccount[] = []
+  for (const source of yield* all(selectSourcesFrom, { tableId, sourceKey: cursor.sourceKey })) {
+    const sourceKey = source.source_key
+    const startOffset = sourceKey === cursor.sourceKey ? cursor.startOffset : -1n
+    const limit = page.limit - accounts.length
+    for (const row of yield* all(selectAccounts, { sourceKey, startOffset, limit })) {
+      accounts.push(accountOf(source, row))
+    }
+    const last = accounts.at(-1)
+    if (accounts.length === page.limit && last !== undefined) {
+      return { accounts, next: `${sourceKey}:${last.startOffset}` }
+    }
   }
+  return { accounts }
 }
 
 function parseCursor(text: string | undefined): AccountCursor {
@@ -100,12 +115,12 @@ export function badCursor(text: string): AppError {
   })
 }
 
-function accountOf(row: AccountRow): CommittedAccount {
-  const of = { topic: row.topic, partition: toNumber(row.partition) }
+function accountOf(source: Source, row: AccountRow): CommittedAccount {
+  const of = { topic: source.topic, partition: toNumber(source.partition) }
   return {
     taskId: row.task_id,
     ...of,
-    incarnation: toNumber(row.incarnation),
+    incarnation: toNumber(source.incarnation),
     startOffset: row.start_offset,
     endOffset: row.end_offset,
     rowCount: row.row_count,

@@ -12,7 +12,7 @@ import { LEASE_MS, Model, type ModelSlice, type ModelTask } from './model.ts'
 
 const PARTITIONS = 3
 const RUNS = 300
-const MAX_STEPS = 40
+const MAX_STEPS = 35
 
 const partition = fc.nat({ max: PARTITIONS - 1 })
 /** Picks one of however many there are. */
@@ -116,7 +116,7 @@ describe('metadata store against its model', () => {
   it('answers as the model and keeps the invariants after every step', async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.array(step, { minLength: 20, maxLength: MAX_STEPS, size: 'max' }),
+        fc.array(step, { minLength: 15, maxLength: MAX_STEPS, size: 'max' }),
         async commands => {
           const life = await begin()
           for (const command of commands) {

@@ -1,0 +1,136 @@
+/** Every statement finds its rows through an index: the database must cost by what is asked for, not by how long a table has lived. */
+import { DatabaseSync } from 'node:sqlite'
+import { afterEach, expect, it, vi } from 'vitest'
+import { openSqliteMetadataStore } from '../../../../shared/metadata/sqlite/store.ts'
+import {
+  claimed,
+  commitOf,
+  converted,
+  followTopic,
+  idOf,
+  NOTE,
+  planned,
+  sliceOf,
+  TABLE,
+  tokenOf,
+} from '../../../contract/metadata-store-fixture.ts'
+
+/** Scans that are meant, by a part of their plan: small tables, and indexes that hold only what is in flight. */
+const MEANT = [
+  'SCAN CONSTANT ROW',
+  'SCAN sqlite_schema',
+  'SCAN schema_migration',
+  'SCAN convert_task USING INDEX convert_task_runnable',
+  // By id backwards, up to the limit.
+  'SCAN event',
+]
+/** The partitions of one table, in the order of their keys. */
+const SORTED = /^select \* from "source_partition" where "table_id" = \?/
+
+afterEach(() => {
+  vi.restoreAllMocks()
+})
+
+it('every statement of a table’s life searches by an index', async () => {
+  const prepared = vi.spyOn(DatabaseSync.prototype, 'prepare')
+  const store = openSqliteMetadataStore({ path: ':memory:' })
+  await store.migrate()
+  await live(store)
+  const statements = prepared.mock.calls
+    .map(([sql]) => sql)
+    .filter(sql => /^\s*(select|update|delete)/i.test(sql))
+  const [db] = prepared.mock.contexts
+  if (!(db instanceof DatabaseSync)) throw new Error('no statement was prepared')
+  expect(statements.length).toBeGreaterThan(40)
+  vi.restoreAllMocks()
+  const scans = statements.flatMap(sql => {
+    const plan = db.prepare(`explain query plan ${sql}`).all()
+    const steps = plan.map(step => String(step.detail))
+    const bad = steps.filter(
+      step => /SCAN|TEMP B-TREE/.test(step) && !MEANT.includes(step) && !SORTED.test(sql),
+    )
+    return bad.map(step => `${step}: ${sql}`)
+  })
+  expect(scans).toEqual([])
+  await store.close()
+})
+
+async function live(store: ReturnType<typeof openSqliteMetadataStore>): Promise<void> {
+  await followTopic(store, 2)
+  await converted(store, 'a', sliceOf(0, 0, 10))
+  for (const [id, start] of [
+    ['b', 10],
+    ['c', 20],
+  ] as const) {
+    await planned(store, id, sliceOf(0, start, start + 10))
+    await claimed(store, id)
+  }
+  await store.extendClaim({ taskId: 'b', token: tokenOf('b') }, 1000)
+  await store.commitTask(commitOf('c', [sliceOf(0, 20, 30)], { deadLetters: [2n] }))
+  await store.failTask({
+    claim: { taskId: 'b', token: tokenOf('b') },
+    code: 'c',
+    message: 'm',
+    next: { kind: 'park' },
+  })
+  await store.resumePartition(idOf(0), NOTE)
+  await claimed(store, 'b', 'again')
+  await store.commitTask(commitOf('b', [sliceOf(0, 10, 20)], { token: 'again' }))
+  await planned(store, 'd', sliceOf(0, 30, 40))
+  await store.replanPartition(idOf(0))
+  await store.skipTo(idOf(0), 35n, NOTE)
+  await store.listRunnableTasks(9)
+  await store.listTasks({ tableId: TABLE, limit: 9 })
+  await store.countTasks(TABLE)
+  await store.listAccounts(TABLE, { limit: 2 })
+  await store.listDeadLetters(TABLE, 9)
+  await store.listOperatorSkips(TABLE)
+  await store.sumAccounts(TABLE)
+  await store.listPartitions(TABLE, { pastIncarnations: true })
+  await store.listFiles(TABLE, { version: 2n, limit: 1 })
+  await store.listEvents({ tableId: TABLE, limit: 9 })
+  await store.listEvents({ limit: 9 })
+  await cutSnapshot(store)
+}
+
+async function cutSnapshot(store: ReturnType<typeof openSqliteMetadataStore>): Promise<void> {
+  const { table, newFiles } = await store.loadSnapshotInput(TABLE)
+  await store.insertSnapshotIntent({
+    tableId: TABLE,
+    snapshotId: 1n,
+    sequenceNumber: 1n,
+    version: table.version,
+    timestampMs: 1,
+    operation: 'append',
+    schemaId: 0,
+    manifestListPath: 'list',
+    summary: {},
+    state: 'intent',
+  })
+  await store.completeSnapshot({
+    tableId: TABLE,
+    snapshotId: 1n,
+    manifests: [
+      {
+        path: 'm',
+        lengthBytes: 1n,
+        specId: 0,
+        sequenceNumber: 1n,
+        minSequenceNumber: 1n,
+        addedSnapshotId: 1n,
+        addedFilesCount: newFiles.length,
+        existingFilesCount: 0,
+        deletedFilesCount: 0,
+        addedRowsCount: 1n,
+        existingRowsCount: 0n,
+        deletedRowsCount: 0n,
+        partitions: [],
+      },
+    ],
+    placements: [{ manifestPath: 'm', newFiles: newFiles.map(file => file.path), mergedManifests: [] }],
+  })
+  await store.loadSnapshotInput(TABLE)
+  await store.listFilesOfManifests(TABLE, ['m'])
+  await store.listSnapshots(TABLE)
+  await store.expireSnapshots(TABLE, [1n])
+}
