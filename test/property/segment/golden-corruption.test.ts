@@ -18,7 +18,8 @@ const RUNS = IS_LONG ? 20_000 : 500
 const TIMEOUT_MS = 600_000
 
 const SEGMENTS = readdirSync(GOLDEN_FOLDER, { recursive: true, encoding: 'utf8' })
-  .filter(name => name.endsWith('.kfs'))
+  // What lies in `refused` is no segment that could be read to begin with.
+  .filter(name => name.endsWith('.kfs') && name.startsWith('production'))
   .sort()
   .map(key => ({ key, bytes: new Uint8Array(readFileSync(join(GOLDEN_FOLDER, key))) }))
   .filter(({ bytes }) => bytes.byteLength <= MAX_BYTES)
