@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize, relative } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { missingBuilds } from '../packaging/complete-lock.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const SELF = relative(ROOT, import.meta.filename)
@@ -127,6 +128,12 @@ describe('every file', () => {
       return local.test(text) || registry.test(text)
     })
     expect(found).toEqual([])
+  })
+})
+
+describe('package-lock.json', () => {
+  it('holds every build that npm ci asks for; if not, run node packaging/complete-lock.ts', () => {
+    expect(missingBuilds(readFileSync(join(ROOT, 'package-lock.json'), 'utf8'))).toEqual([])
   })
 })
 
