@@ -102,7 +102,7 @@ function learnObject(s: ScanState, objects: Objects, members: JsonMembers, posit
 
 /** Inserts a new key after the one before it, and returns where the key is. */
 function noteKey(keys: ExpectedKey[], last: number, key: string, pattern: Uint8Array): number {
-  const known = keys.findIndex(expected => expected.key === key)
+  const known = keys[last + 1]?.key === key ? last + 1 : keys.findIndex(expected => expected.key === key)
   const expected = keys[known]
   if (expected !== undefined) {
     expected.count++

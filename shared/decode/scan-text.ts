@@ -1,5 +1,5 @@
 /**
- * Strings, four bytes at a time: copy a word, look whether it holds a quote, a backslash, a control character or a byte of a longer
+ * Strings, four bytes at a time, twice per turn of the loop: copy a word, look whether it holds a quote, a backslash, a control character or a byte of a longer
  * UTF-8 sequence, and only then look at single bytes. UTF-8 and escapes are checked where they occur, so plain text costs nothing.
  * The words-at-a-time copy makes string columns about four times faster than byte by byte. The plain twin is in `json-text.ts`.
  */
@@ -24,13 +24,20 @@ export function scanString(s: ScanState, column: VariableBuilder, slot: number, 
   const target = column.valuesView
   const stop = Math.min(end, p + RUN_BYTES)
   while (p < stop) {
-    const word = view.getInt32(p, true)
+    let word = view.getInt32(p, true)
     target.setInt32(to, word, true)
-    const special = specialBytes(word)
+    let special = specialBytes(word)
     if (special === 0) {
+      word = view.getInt32(p + 4, true)
+      target.setInt32(to + 4, word, true)
+      special = specialBytes(word)
       p += 4
       to += 4
-      continue
+      if (special === 0) {
+        p += 4
+        to += 4
+        continue
+      }
     }
     const plain = firstFlagged(special)
     p += plain
@@ -100,10 +107,14 @@ export function skipString(s: ScanState, position: number): number {
   if (bytes[position] !== QUOTE) return -1
   let p = position + 1
   while (p < end) {
-    const special = specialBytes(view.getInt32(p, true))
+    let special = specialBytes(view.getInt32(p, true))
     if (special === 0) {
       p += 4
-      continue
+      special = specialBytes(view.getInt32(p, true))
+      if (special === 0) {
+        p += 4
+        continue
+      }
     }
     p += firstFlagged(special)
     const c = bytes[p] ?? 0

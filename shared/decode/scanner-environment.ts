@@ -1,13 +1,12 @@
 /** What generated scanner code refers to: the scan functions, and by number the columns, fields and key tables of a schema. */
 import type { ColumnBuilder } from '../columns/column-builder.ts'
 import type { UnknownFields } from './field-options.ts'
-import type { ScanObject } from './generate-scanner.ts'
-import type { JsonField } from './json-fields.ts'
+import type { JsonField, JsonMembers } from './json-fields.ts'
 import { END_OF_OBJECT, findKey, type KeyTable } from './key-table.ts'
 import { scanDecimal, scanDouble, scanEpoch, scanFloat, scanInt, scanLong } from './scan-number.ts'
 import { ScanState, skipSpace } from './scan-state.ts'
 import { scanDate, scanTimestamp, scanTimestamptz } from './scan-temporal.ts'
-import { scanString } from './scan-text.ts'
+import { scanString, skipString } from './scan-text.ts'
 import { mayRepeatKey, scanBoolean, scanPlainly, scanUuid, setMissing, skipValue } from './scan-value.ts'
 
 const SCAN_FUNCTIONS = {
@@ -28,7 +27,20 @@ const SCAN_FUNCTIONS = {
   scanUuid,
   setMissing,
   skipSpace,
+  skipString,
   skipValue,
+}
+
+/** Scans the object at `position` into row `slot`: the position after it, or −1 when the plain decoder must take the record. */
+export type ScanObject = (position: number, slot: number) => number
+
+/** A scanner under construction. */
+export interface Generator {
+  readonly environment: ScannerEnvironment
+  /** Finished functions. */
+  readonly functions: string[]
+  /** Emits the function of an object, in which `depth` containers are open, and returns its name. */
+  emitObject(members: JsonMembers, depth: number): string
 }
 
 export interface ScannerEnvironment {

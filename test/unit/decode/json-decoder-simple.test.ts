@@ -81,6 +81,8 @@ describe('primitive types', () => {
       '999999999999999999',
       '1000000000000000001',
       '-4294967296',
+      '-1152921504606846976',
+      '-4611686018427387904',
       '4294967295',
       '999999999',
       '1234567890',
@@ -474,6 +476,8 @@ describe('records that cannot be rows', () => {
     expect(codeOf(nested(63))).toBeUndefined()
     expect(codeOf(nested(64))).toBe('too-deep')
     expect(codeOf(nested(100_000))).toBe('too-deep')
+    const objects = (depth: number) => `{"x":${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}}`
+    expect([codeOf(objects(63)), codeOf(objects(64))]).toEqual([undefined, 'too-deep'])
   })
 
   test('a field given twice is refused, an unknown one is not looked at', () => {
