@@ -45,8 +45,9 @@ export function completeLock(lockText: string): string {
     const dev = lock.packages[parent]?.dev === true ? { dev: true } : {}
     return [`node_modules/${name}`, { version, cpu, ...dev, ...libc, optional: true, os }] as const
   })
+  // The order that npm keeps.
   const byPath = (a: readonly [string, unknown], b: readonly [string, unknown]) =>
-    a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0
+    a[0].localeCompare(b[0], 'en')
   const packages = Object.fromEntries([...Object.entries(lock.packages), ...added].sort(byPath))
   return `${JSON.stringify({ ...lock, packages }, null, 2)}\n`
 }
