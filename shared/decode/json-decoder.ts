@@ -5,7 +5,7 @@
  * the two together.
  *
  * Measured (`bench/decode.ts`; a busy two-core machine, so read them as ratios): 530 MB/s for flat orders and 515 for nested events, where
- * the twin made 26 and 50, and JSON.parse alone, with no columns, 190 and 220. From 1 to 200 columns it stays within 450 to 490.
+ * the twin made 26 and 50, and JSON.parse alone, with no columns, 190 and 220. From 1 to 200 columns it stays within 420 to 490, and at 500 it is above 300.
  */
 import type { RecordSlices } from '../segment/record-slices.ts'
 import { generateScanner, type Scanner } from './generate-scanner.ts'
