@@ -13,7 +13,6 @@ const PROCESSORS = ['arm', 'arm64', 'ia32', 'loong64', 'ppc64', 'riscv64', 's390
 
 const packageSchema = z.looseObject({ optionalDependencies: z.record(z.string(), z.string()).optional() })
 const lockSchema = z.looseObject({ packages: z.record(z.string(), packageSchema) })
-type Lock = z.infer<typeof lockSchema>
 
 export interface MissingBuild {
   readonly name: string
@@ -35,21 +34,27 @@ export function missingBuilds(lockText: string): MissingBuild[] {
 
 /** The lock file with an entry for every missing build, its platform taken from its name (`…-linux-arm64-musl`). */
 export function completeLock(lockText: string): string {
-  const lock: Lock = lockSchema.parse(JSON.parse(lockText))
+  const { packages: held } = lockSchema.parse(JSON.parse(lockText))
   const added = missingBuilds(lockText).map(({ name, version, parent }) => {
     const words = name.split(/[/-]/)
     const os = PLATFORMS.filter(platform => words.includes(platform))
     const cpu = PROCESSORS.filter(processor => words.includes(processor))
     if (os.length !== 1 || cpu.length !== 1) throw new Error(`${name}: its name does not say its platform.`)
     const libc = os[0] === 'linux' ? { libc: [words.includes('musl') ? 'musl' : 'glibc'] } : {}
-    const dev = lock.packages[parent]?.dev === true ? { dev: true } : {}
+    const dev = held[parent]?.dev === true ? { dev: true } : {}
     return [`node_modules/${name}`, { version, cpu, ...dev, ...libc, optional: true, os }] as const
   })
   // The order that npm keeps.
   const byPath = (a: readonly [string, unknown], b: readonly [string, unknown]) =>
     a[0].localeCompare(b[0], 'en')
-  const packages = Object.fromEntries([...Object.entries(lock.packages), ...added].sort(byPath))
-  return `${JSON.stringify({ ...lock, packages }, null, 2)}\n`
+  // The text as it was, since parsing by a schema moves the members that it knows to the front.
+  const insert = (key: string, value: unknown) =>
+    key === 'packages'
+      ? Object.fromEntries(
+          [...Object.entries(z.record(z.string(), z.unknown()).parse(value)), ...added].sort(byPath),
+        )
+      : value
+  return `${JSON.stringify(JSON.parse(lockText, insert), null, 2)}\n`
 }
 
 if (import.meta.main) writeFileSync(LOCK_FILE, completeLock(readFileSync(LOCK_FILE, 'utf8')))

@@ -6,6 +6,7 @@ const lock = JSON.stringify({
   packages: {
     '': { name: 'app' },
     'node_modules/fast': {
+      resolved: 'kept in its place',
       dev: true,
       optionalDependencies: {
         '@fast/linux-x64': '1.0.0',
@@ -39,6 +40,7 @@ it('adds them for their own platform only, in the order of npm, and has then not
     optional: true,
     os: ['linux'],
   })
+  expect(Object.keys(packages['node_modules/fast'])).toEqual(['resolved', 'dev', 'optionalDependencies'])
   expect(missingBuilds(completed)).toEqual([])
   expect(completeLock(completed)).toBe(completed)
 })
