@@ -224,13 +224,16 @@ export function describeAccounts(open: OpenMetadata): void {
     await claimed(store, 'a')
     await claimed(store, 'b')
     const ranges = kinds.map((kind, i) => range(kind, i * 2 + 2, i * 2 + 4))
-    const tail = [range('source_gap', 10, 12), range('source_gap', 12, 13), range('absent', 14, 15)]
+    const tail = [range('source_gap', 10, 12), range('source_gap', 12, 13), range('absent', 19, 20)]
     await store.commitTask(commitOf('b', [sliceOf(0, 10, 20)], { ranges: [tail] }))
     await store.commitTask(commitOf('a', [sliceOf(0, 0, 10)], { ranges: [ranges] }))
+    await planned(store, 'c', sliceOf(0, 20, 30))
+    await claimed(store, 'c')
+    await store.commitTask(commitOf('c', [sliceOf(0, 20, 30)], { ranges: [[range('control', 20, 21)]] }))
     expect(await store.sumAccounts(TABLE)).toEqual({
-      rowCount: 8n,
+      rowCount: 17n,
       deadLetterCount: 0n,
-      byKind: { absent: 3n, control: 2n, skipped: 2n, source_gap: 5n },
+      byKind: { absent: 3n, control: 3n, skipped: 2n, source_gap: 5n },
     })
     const input = await store.loadSnapshotInput(TABLE)
     expect(input.ranges.map(({ kind, startOffset, endOffset }) => [kind, startOffset, endOffset])).toEqual([
@@ -238,7 +241,8 @@ export function describeAccounts(open: OpenMetadata): void {
       ['control', 4n, 6n],
       ['skipped', 6n, 8n],
       ['source_gap', 8n, 13n],
-      ['absent', 14n, 15n],
+      ['absent', 19n, 20n],
+      ['control', 20n, 21n],
     ])
   })
 

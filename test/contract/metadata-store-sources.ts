@@ -7,6 +7,7 @@ import {
   commitOf,
   converted,
   eventTypes,
+  fileOf,
   followTopic,
   idOf,
   LETTERS,
@@ -20,6 +21,7 @@ import {
   planned,
   sliceOf,
   TABLE,
+  tokenOf,
 } from './metadata-store-fixture.ts'
 
 export function describeTables(open: OpenMetadata): void {
@@ -211,7 +213,13 @@ export function describeGivingUp(open: OpenMetadata): void {
     expect(await livePaths(store, 99n)).toEqual(['a'])
     expect(await store.loadTable('shop.orders')).toMatchObject({ version: 2n })
     expect(await store.countTasks(TABLE)).toMatchObject({ committed: 1, cancelled: 2, queued: 0, staged: 0 })
-    expect(await converted(store, 'd', sliceOf(0, 15, 30))).toMatchObject({ tableVersion: 3n })
+    await planned(store, 'd', sliceOf(0, 15, 30))
+    await claimed(store, 'd')
+    // The staged file was forgotten with its task: its path is free.
+    const files = [fileOf('s3://lake/shop.orders/data/c.parquet', 15n)]
+    expect(await store.commitTask(commitOf('d', [sliceOf(0, 15, 30)], { files }))).toMatchObject({
+      tableVersion: 3n,
+    })
     expect(await store.sumAccounts(TABLE)).toMatchObject({ rowCount: 25n, byKind: { skipped: 5n } })
   })
 
@@ -243,6 +251,21 @@ export function describeGivingUp(open: OpenMetadata): void {
       state: 'committed',
     })
     expect((await store.listPartitions(TABLE)).map(found => found.committedOffset)).toEqual([10n, 4n, 10n])
+  })
+
+  it('leaves a parked task that it shared parked for the others', async () => {
+    await planned(store, 'a', sliceOf(0, 0, 10), sliceOf(1, 0, 10))
+    await claimed(store, 'a')
+    const claim = { taskId: 'a', token: tokenOf('a') }
+    await store.failTask({ claim, code: 'segment-gone', message: 'm', next: { kind: 'park' } })
+    await store.skipTo(idOf(0), 5n, NOTE)
+    expect(await store.countTasks(TABLE)).toMatchObject({ parked: 1, queued: 0 })
+    expect(await partitionAt(store, 1)).toMatchObject({ state: 'stopped' })
+    await store.resumePartition(idOf(1), NOTE)
+    expect(await claimed(store, 'a')).toMatchObject({
+      kind: 'claimed',
+      task: { slices: [sliceOf(1, 0, 10)] },
+    })
   })
 
   it('plans afresh from the watermark when a planned segment changed', async () => {
