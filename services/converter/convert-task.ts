@@ -2,6 +2,7 @@
  * Converts one task: fetch → verify → decompress → decode → columns → Parquet → upload. Reads segments, writes data files, decides
  * nothing about the table: what it returns becomes rows only in the commit.
  */
+import type { Arena } from '../../shared/columns/arena.ts'
 import { type BatchDecoder, createBatchDecoder } from '../../shared/decode/batch-decoder.ts'
 import type { FieldOptions } from '../../shared/decode/field-options.ts'
 import type { MetadataMode } from '../../shared/decode/kafka-metadata.ts'
@@ -70,7 +71,7 @@ export interface ConvertContext {
   readonly buffers: SegmentBuffers
 }
 
-export function createDecoder(rows: ConvertTarget, settings: ConvertSettings): BatchDecoder {
+export function createDecoder(rows: ConvertTarget, settings: ConvertSettings, arena: Arena): BatchDecoder {
   return createBatchDecoder({
     schema: rows.schema,
     format: settings.format,
@@ -79,6 +80,7 @@ export function createDecoder(rows: ConvertTarget, settings: ConvertSettings): B
     metadataMode: settings.metadataColumns,
     maxRows: MAX_BATCH_ROWS,
     maxBytes: MAX_BATCH_BYTES,
+    arena,
   })
 }
 

@@ -3,6 +3,7 @@
  * and encodes the finished files as their manifest entries will hold them.
  */
 
+import { createArena } from '../../shared/columns/arena.ts'
 import type { BatchDecoder } from '../../shared/decode/batch-decoder.ts'
 import type { ConvertedFile } from '../../shared/flow.ts'
 import { encodeDataFile } from '../../shared/iceberg/data-file-avro.ts'
@@ -28,10 +29,12 @@ export function createConverter(
 ): (request: ConvertRequest) => Promise<ConvertedTask> {
   const decoders = new Map<string, BatchDecoder>()
   const buffers = createSegmentBuffers()
+  /** One for all decoders: a warm one that has no work holds no memory. */
+  const arena = createArena()
 
   function decoderFor(request: ConvertRequest): BatchDecoder {
     const key = `${request.task.tableId}/${request.task.schemaId}`
-    const decoder = decoders.get(key) ?? createDecoder(request.rows, request.settings)
+    const decoder = decoders.get(key) ?? createDecoder(request.rows, request.settings, arena)
     decoders.delete(key)
     decoders.set(key, decoder)
     const [oldest] = decoders.keys()
@@ -41,6 +44,7 @@ export function createConverter(
 
   return async request => {
     const { rows, deadLetters, settings } = request
+    const decoder = decoderFor(request)
     const result = await convertTask(
       request.task,
       { token: request.claimToken },
@@ -51,10 +55,10 @@ export function createConverter(
         source: context.openSource(request.sourceName),
         warehouse: context.warehouse,
         runtime: context.runtime,
-        decoder: decoderFor(request),
+        decoder,
         buffers,
       },
-    )
+    ).finally(() => decoder.release())
     return { ...result, files: result.files.map(converted => encodeFile(converted, request)) }
   }
 }
