@@ -6,7 +6,7 @@
  * Statements are built with Kysely once, with placeholders, and kept as SQL text: building takes longer than running.
  */
 import type { CompiledQuery, Insertable, Kysely, RawBuilder } from 'kysely'
-import { invariant } from '../runtime/errors.ts'
+import { AppError, invariant } from '../runtime/errors.ts'
 import type { Database } from './database.ts'
 
 /** What a statement may be given: `boolean` becomes 0 or 1, a `number` must be an integer. */
@@ -124,8 +124,13 @@ function toSql(value: unknown, sql: string): null | string | bigint | Uint8Array
   if (value === null || typeof value === 'string' || typeof value === 'bigint') return value
   if (typeof value === 'boolean') return value ? 1n : 0n
   if (typeof value === 'number' && Number.isSafeInteger(value)) return BigInt(value)
-  invariant(value instanceof Uint8Array, `a statement was given ${String(value)} as a value: ${sql}`)
-  return value
+  if (value instanceof Uint8Array) return value
+  // Not `invariant`, whose message would be put together for every value that is fine.
+  throw new AppError({
+    code: 'broken-invariant',
+    next: 'fatal',
+    message: `Broken invariant: a statement was given ${String(value)} as a value: ${sql}. This is a defect in Tidewater; please report it.`,
+  })
 }
 
 /** Runs the steps to their end with answers given at once. */
