@@ -367,7 +367,8 @@ export interface MetadataStore {
   /** Makes a paused or stopped partition active again, its parked tasks queued again with their attempts at 0. */
   resumePartition(id: PartitionId, note: OperatorNote): Promise<void>
   /**
-   * A person gives up [committedOffset, offset): tasks of the partition that are not committed are cancelled, both offsets move to
+   * A person gives up [committedOffset, offset): the partition's slices that are not committed leave their tasks (a task without
+   * another slice is cancelled, a shared one is queued again for the others, its claim lost), both offsets move to
    * `offset`, the range is accounted as `skipped`, the partition becomes active. `refused` when `offset` ≤ committedOffset.
    */
   skipTo(
@@ -379,8 +380,8 @@ export interface MetadataStore {
     | { readonly kind: 'refused'; readonly reason: string }
   >
   /**
-   * Discovery or a converter found that a planned segment has changed or gone: the partition's tasks that are not committed are
-   * cancelled (their files never become rows), the planned offset goes back to the watermark and `lastPlanned` to the last segment
+   * Discovery or a converter found that a planned segment has changed or gone: the partition's slices that are not committed leave
+   * their tasks as in `skipTo` (their files never become rows), the planned offset goes back to the watermark and `lastPlanned` to the last segment
    * below it, so that the next listing plans afresh. `nothing`: all that was planned is committed already.
    */
   replanPartition(id: PartitionId): Promise<{ readonly kind: 'replanned' | 'nothing' }>
@@ -392,6 +393,10 @@ export interface MetadataStore {
   planTask(task: NewTask): Promise<{ readonly kind: 'planned' } | { readonly kind: 'stale' }>
   /** Ids of tasks that could be claimed now, oldest first: queued and due, or claimed with an expired lease. */
   listRunnableTasks(limit: number): Promise<readonly string[]>
+  /**
+   * A slice whose partition is paused or stopped leaves a shared task here and becomes a queued task of its own (`<taskId>.<position>`),
+   * so that it holds up nobody else. Taking over an expired claim counts as a failed attempt.
+   */
   claimTask(
     taskId: string,
     claim: { readonly token: string; readonly leaseMs: number; readonly worker: string },
@@ -425,6 +430,7 @@ export interface MetadataStore {
       readonly incarnation: number
     })[]
   >
+  /** Newest first. */
   listDeadLetters(tableId: string, limit: number): Promise<readonly DeadLetterBatch[]>
   /** Rows, dead letters and ranges below the watermarks, summed. */
   sumAccounts(tableId: string): Promise<{
@@ -483,5 +489,6 @@ export interface MetadataStore {
 
   // Events, bounded to the newest `MAX_EVENTS`.
   appendEvent(event: NewEvent): Promise<void>
+  /** Newest first. */
   listEvents(filter: { readonly tableId?: string; readonly limit: number }): Promise<readonly EventRecord[]>
 }
