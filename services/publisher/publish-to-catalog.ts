@@ -16,7 +16,7 @@ import type {
   SnapshotRecord,
   TableDetail,
 } from '../../shared/metadata/metadata-store.ts'
-import { AppError, unreachable } from '../../shared/runtime/errors.ts'
+import { AppError, invariant, unreachable } from '../../shared/runtime/errors.ts'
 import type { Runtime } from '../../shared/runtime/runtime.ts'
 
 export interface PublishContext {
@@ -51,7 +51,7 @@ export async function publishToCatalog(
       state,
       code: cause.code,
       message: cause.message,
-      dropIntent: false,
+      atVersion: publication.metadataVersion,
     })
     return { kind: state === 'held' ? 'held' : 'failed', error: cause }
   }
@@ -69,6 +69,7 @@ async function publish(context: PublishContext, publishing: Publishing): Promise
   const { table, catalog, publication } = publishing
   const identifier = tableIdentifierOf(table.name)
   const current = await catalog.loadTable(identifier)
+  await refuseOvertaken(context, publishing)
   refuseForeign(publishing, current)
 
   const intent = publication.intent ?? newIntent(context.runtime, publishing)
@@ -88,7 +89,8 @@ async function publish(context: PublishContext, publishing: Publishing): Promise
   }
   // An earlier attempt may have arrived without our hearing of it.
   if (current !== undefined && current.metadataLocation === intent.metadataLocation) return confirm()
-  if (publication.intent === undefined) await metadata.beginPublication(table.tableId, catalog.name, intent)
+  if (publication.intent === undefined)
+    await metadata.beginPublication(table.tableId, catalog.name, intent, publication.metadataVersion)
 
   const shown = upTo(publishing.snapshots, intent.snapshotId)
   const outcome = await catalog.commit({
@@ -104,13 +106,12 @@ async function publish(context: PublishContext, publishing: Publishing): Promise
       return failed(publishing, context, {
         code: 'publish-conflict',
         message: outcome.message,
-        dropIntent: true,
+        dropIntent: intent,
       })
     case 'unknown':
       return failed(publishing, context, {
         code: 'publish-outcome-unknown',
         message: `the commit had no clear answer (${outcome.cause instanceof Error ? outcome.cause.message : String(outcome.cause)}); the next round looks whether it arrived`,
-        dropIntent: false,
       })
     default:
       return unreachable(outcome)
@@ -118,12 +119,18 @@ async function publish(context: PublishContext, publishing: Publishing): Promise
 }
 
 async function failed(
-  { table, catalog }: Publishing,
+  { table, catalog, publication }: Publishing,
   { metadata }: PublishContext,
-  failure: { readonly code: string; readonly message: string; readonly dropIntent: boolean },
+  failure: { readonly code: string; readonly message: string; readonly dropIntent?: PublicationIntent },
 ): Promise<CatalogOutcome> {
   const message = `Publishing ${table.name} to catalog ${catalog.name}: ${failure.message}`
-  await metadata.failPublication(table.tableId, catalog.name, { ...failure, message, state: 'failing' })
+  const atVersion = publication.metadataVersion
+  await metadata.failPublication(table.tableId, catalog.name, {
+    ...failure,
+    message,
+    state: 'failing',
+    atVersion,
+  })
   return { kind: 'failed', error: new AppError({ code: failure.code, next: 'retry', message }) }
 }
 
@@ -136,8 +143,8 @@ function newIntent(runtime: Runtime, { table, publication, snapshots }: Publishi
   return {
     ...(newest !== undefined && { snapshotId: newest.snapshotId }),
     metadataLocation: metadataFilePath(table.location, publication.metadataVersion + 1, runtime.uuid()),
-    // Never before the snapshot that it shows, whatever the clock did since.
-    timestampMs: Math.max(runtime.nowMs(), newest?.timestampMs ?? 0, publication.lastPublishedAtMs ?? 0),
+    // Never before the snapshot that it shows, nor before the metadata that it replaces, whatever clocks say.
+    timestampMs: Math.max(runtime.nowMs(), newest?.timestampMs ?? 0, publication.metadataTimestampMs ?? 0),
   }
 }
 
@@ -147,7 +154,9 @@ function upTo(
   snapshotId: bigint | undefined,
 ): readonly SnapshotRecord[] {
   if (snapshotId === undefined) return []
-  return snapshots.slice(0, snapshots.findIndex(snapshot => snapshot.snapshotId === snapshotId) + 1)
+  const index = snapshots.findIndex(snapshot => snapshot.snapshotId === snapshotId)
+  invariant(index >= 0, `snapshot ${snapshotId}, which a publication is to show, has not expired`)
+  return snapshots.slice(0, index + 1)
 }
 
 function baseOf(current: CatalogTable) {
@@ -157,6 +166,27 @@ function baseOf(current: CatalogTable) {
     metadataLocation: current.metadataLocation,
     ...(snapshotId !== undefined && { snapshotId }),
   }
+}
+
+/**
+ * What the catalog shows can be judged only against what Tidewater knew when it was read: a publisher that was overtaken between the two
+ * would take its own table for a foreign one.
+ */
+async function refuseOvertaken(
+  { metadata }: PublishContext,
+  { table, catalog, publication }: Publishing,
+): Promise<void> {
+  const now = await metadata.loadPublication(table.tableId, catalog.name)
+  if (
+    now.metadataVersion === publication.metadataVersion &&
+    now.intent?.metadataLocation === publication.intent?.metadataLocation
+  )
+    return
+  throw new AppError({
+    code: 'publication-overtaken',
+    next: 'retry',
+    message: `Publishing ${table.name} to catalog ${catalog.name}: another publisher did so meanwhile. The table is loaded again.`,
+  })
 }
 
 function refuseForeign(

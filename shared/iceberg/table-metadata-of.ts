@@ -24,7 +24,7 @@ export interface TableMetadataInput {
   /** To be shown: cut, not expired, oldest first. The last one becomes current. */
   readonly snapshots: readonly SnapshotRecord[]
   /** Of the catalog that the metadata is for; none when it is created there. */
-  readonly publication?: Pick<Publication, 'metadataLocation' | 'metadataLog' | 'lastPublishedAtMs'>
+  readonly publication?: Pick<Publication, 'metadataLocation' | 'metadataLog' | 'metadataTimestampMs'>
   /** When this metadata is made; part of the publication's intent. */
   readonly timestampMs: number
 }
@@ -77,14 +77,14 @@ function toSnapshot(record: SnapshotRecord): Snapshot {
 function metadataLog(input: TableMetadataInput, max: number): TableMetadata['metadataLog'] {
   const { publication } = input
   if (publication === undefined) return []
-  const { metadataLocation, metadataLog: earlier, lastPublishedAtMs } = publication
+  const { metadataLocation, metadataLog: earlier, metadataTimestampMs } = publication
   const replaced =
     metadataLocation === undefined || earlier.at(-1)?.metadataLocation === metadataLocation
       ? []
       : [
           {
             metadataLocation,
-            timestampMs: Math.min(lastPublishedAtMs ?? input.timestampMs, input.timestampMs),
+            timestampMs: Math.min(metadataTimestampMs ?? input.timestampMs, input.timestampMs),
           },
         ]
   return max === 0 ? [] : [...earlier, ...replaced].slice(-max)

@@ -172,6 +172,8 @@ export interface TaskFailure {
     | { readonly kind: 'retry'; readonly delayMs: number }
     | { readonly kind: 'park' }
     | { readonly kind: 'split'; readonly newTaskIds: readonly string[] }
+    /** Only for a task of one slice: it is replaced by one task for the offsets below `at` and one for those from `at` on. */
+    | { readonly kind: 'cut'; readonly at: bigint; readonly newTaskIds: readonly [string, string] }
     /** Stops the whole table, for example after a flood of dead letters; the task is queued again for after `resume`. */
     | { readonly kind: 'stop_table' }
 }
@@ -277,6 +279,8 @@ export interface Publication {
   /** The last snapshot that this catalog is known to show. */
   readonly snapshotId?: bigint
   readonly metadataLocation?: string
+  /** What that metadata file says of its own time: the timestamp of its intent. */
+  readonly metadataTimestampMs?: number
   /** Counts metadata files written for this catalog; the number in `00001-<uuid>.metadata.json`. */
   readonly metadataVersion: number
   /** Earlier metadata files, oldest first, bounded by the table's `write.metadata.previous-versions-max`. */
@@ -441,6 +445,7 @@ export interface MetadataStore {
 
   // Snapshots. Callers hold the table's publish lease.
   loadSnapshotInput(tableId: string): Promise<SnapshotInput>
+  /** `snapshot-stale` (retry) when another publisher has cut a snapshot since the input was loaded. */
   insertSnapshotIntent(snapshot: SnapshotRecord): Promise<void>
   /** The intent becomes `cut`: manifests recorded, new files get snapshot id and sequence number, the table its last sequence number. */
   completeSnapshot(cut: SnapshotCut): Promise<void>
@@ -448,6 +453,7 @@ export interface MetadataStore {
   abandonSnapshot(tableId: string, snapshotId: bigint): Promise<void>
   /** Snapshots that are cut and not expired, oldest first. */
   listSnapshots(tableId: string): Promise<readonly SnapshotRecord[]>
+  /** A snapshot that a publication's intent still has to show stays, and so do those after it. */
   expireSnapshots(tableId: string, snapshotIds: readonly bigint[]): Promise<void>
   /** Live files that the given manifests of the last snapshot list, for merging manifests; order (sequenceNumber, path). */
   listFilesOfManifests(tableId: string, manifestPaths: readonly string[]): Promise<readonly LiveFile[]>
@@ -457,17 +463,23 @@ export interface MetadataStore {
     page: { readonly version: bigint; readonly after?: string; readonly limit: number },
   ): Promise<{ readonly files: readonly LiveFile[]; readonly next?: string }>
 
-  // Publications. `confirmPublication` is a compare-and-set on the intent.
+  // Publications. What a publisher does rests on what it loaded: `atVersion` is the `metadataVersion` that it saw, and once another has
+  // moved the publication on, beginning is refused and failing is old news. `confirmPublication` is a compare-and-set on the intent.
   loadPublication(tableId: string, catalog: string): Promise<Publication>
   listPublications(tableId: string): Promise<readonly Publication[]>
-  beginPublication(tableId: string, catalog: string, intent: PublicationIntent): Promise<void>
+  beginPublication(
+    tableId: string,
+    catalog: string,
+    intent: PublicationIntent,
+    atVersion: number,
+  ): Promise<void>
   confirmPublication(
     tableId: string,
     catalog: string,
     intent: PublicationIntent,
     metadataLogMax: number,
   ): Promise<void>
-  /** `held` needs a person; `failing` is tried again. The intent stays unless `dropIntent`. */
+  /** `held` needs a person; `failing` is tried again. An intent stays unless it is `dropIntent`. */
   failPublication(
     tableId: string,
     catalog: string,
@@ -475,7 +487,8 @@ export interface MetadataStore {
       readonly state: 'failing' | 'held'
       readonly code: string
       readonly message: string
-      readonly dropIntent: boolean
+      readonly dropIntent?: PublicationIntent
+      readonly atVersion: number
     },
   ): Promise<void>
 

@@ -166,6 +166,10 @@ export function publicationOf(row: Row<'publication'>): Publication {
     catalog: row.catalog,
     ...present('snapshotId', row.snapshot_id),
     ...present('metadataLocation', row.metadata_location),
+    ...present(
+      'metadataTimestampMs',
+      row.metadata_timestamp_ms === null ? null : toNumber(row.metadata_timestamp_ms),
+    ),
     metadataVersion: toNumber(row.metadata_version),
     metadataLog: metadataLogFromJson(row.metadata_log),
     state: row.state,

@@ -71,8 +71,8 @@ export function createSqlMetadataStore({ read, write, migrate, close }: Transact
 
     loadPublication: (tableId, catalog) => read(() => publications.loadPublication(tableId, catalog)),
     listPublications: tableId => read(() => publications.listPublications(tableId)),
-    beginPublication: (tableId, catalog, intent) =>
-      write(() => publications.beginPublication(tableId, catalog, intent)),
+    beginPublication: (tableId, catalog, intent, atVersion) =>
+      write(() => publications.beginPublication(tableId, catalog, intent, atVersion)),
     confirmPublication: (tableId, catalog, intent, metadataLogMax) =>
       write(() => publications.confirmPublication(tableId, catalog, intent, metadataLogMax)),
     failPublication: (tableId, catalog, failure) =>

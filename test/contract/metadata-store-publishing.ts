@@ -142,7 +142,7 @@ export function describeSnapshots(open: OpenMetadata): void {
     expect(input.newFiles.map(file => file.path)).toEqual([pathOf('a')])
     expect(await store.listSnapshots(TABLE)).toEqual([])
     expect(await codeOf(store.insertSnapshotIntent(intentAt(3, 2n, { snapshotId: 3n })))).toBe(
-      'broken-invariant',
+      'snapshot-stale',
     )
     const second = { ...intentAt(1, 2n), snapshotId: idAt(9) }
     expect(await codeOf(store.insertSnapshotIntent(second))).toBe('snapshot-intent-exists')
@@ -195,7 +195,6 @@ export function describeSnapshots(open: OpenMetadata): void {
       ...cutSecond([second, manifestAt(1, 2)], []),
       placements: [{ manifestPath: manifestAt(1, 2).path, newFiles: [pathOf('c')], mergedManifests: [] }],
     },
-    'that was never begun': { ...cutSecond([second, manifestAt(1, 2)], []), snapshotId: idAt(3) },
   }
   it.each(Object.entries(wrong))('refuses a snapshot %s, and changes nothing', async (_name, cut) => {
     await cutOne()
@@ -206,8 +205,27 @@ export function describeSnapshots(open: OpenMetadata): void {
     expect(await store.listSnapshots(TABLE)).toHaveLength(2)
   })
 
+  it('sends a publisher that was overtaken back to load the table again', async () => {
+    await cutOne()
+    const stale = intentAt(2, 2n, { parentSnapshotId: idAt(5) })
+    expect(await codeOf(store.insertSnapshotIntent(stale))).toBe('snapshot-stale')
+    const givenUp = cutSecond([second, manifestAt(1, 2)], [])
+    expect(await codeOf(store.completeSnapshot(givenUp))).toBe('snapshot-stale')
+    expect(await store.listSnapshots(TABLE)).toHaveLength(1)
+  })
+
+  it('keeps a snapshot that a publication has begun to show from expiring', async () => {
+    await cutOne()
+    const intent = { snapshotId: idAt(1), metadataLocation: 's3://lake/m.json', timestampMs: 1 }
+    await store.beginPublication(TABLE, 'local', intent, 0)
+    await store.expireSnapshots(TABLE, [idAt(1)])
+    expect(await store.listSnapshots(TABLE)).toHaveLength(1)
+    await store.confirmPublication(TABLE, 'local', intent, 5)
+    await store.expireSnapshots(TABLE, [idAt(1)])
+    expect(await store.listSnapshots(TABLE)).toEqual([])
+  })
+
   it.each([
-    ['another parent', { parentSnapshotId: idAt(5) }],
     ['a sequence number that is taken', { sequenceNumber: 1n }],
     ['a version that does not exist', { version: 99n }],
     ['a version before the last snapshot', { version: 1n }],
@@ -255,7 +273,8 @@ export function describePublications(open: OpenMetadata): void {
     timestampMs: 1000 + n,
   })
   async function publish(n: number, metadataLogMax = 2) {
-    await store.beginPublication(TABLE, 'local', intentOf(n))
+    const { metadataVersion } = await store.loadPublication(TABLE, 'local')
+    await store.beginPublication(TABLE, 'local', intentOf(n), metadataVersion)
     await store.confirmPublication(TABLE, 'local', intentOf(n), metadataLogMax)
   }
 
@@ -268,7 +287,7 @@ export function describePublications(open: OpenMetadata): void {
       state: 'pending',
     }
     expect(await store.loadPublication(TABLE, 'local')).toEqual(pending)
-    await store.beginPublication(TABLE, 'local', intentOf(1))
+    await store.beginPublication(TABLE, 'local', intentOf(1), 0)
     expect(await store.loadPublication(TABLE, 'local')).toEqual({ ...pending, intent: intentOf(1) })
     expect(await store.listPublications(TABLE)).toHaveLength(1)
   })
@@ -280,6 +299,7 @@ export function describePublications(open: OpenMetadata): void {
       catalog: 'local',
       snapshotId: idAt(4),
       metadataLocation: intentOf(4).metadataLocation,
+      metadataTimestampMs: 1004,
       metadataVersion: 4,
       metadataLog: [2, 3].map(n => ({
         metadataLocation: intentOf(n).metadataLocation,
@@ -292,8 +312,8 @@ export function describePublications(open: OpenMetadata): void {
 
   it('publishes a table that has no snapshot yet', async () => {
     const { metadataLocation, timestampMs } = intentOf(1)
-    await store.beginPublication(TABLE, 'local', { metadataLocation, timestampMs })
-    expect(await codeOf(store.beginPublication(TABLE, 'local', intentOf(1)))).toBe(
+    await store.beginPublication(TABLE, 'local', { metadataLocation, timestampMs }, 0)
+    expect(await codeOf(store.beginPublication(TABLE, 'local', intentOf(1), 0))).toBe(
       'publication-intent-differs',
     )
     await store.confirmPublication(TABLE, 'local', { metadataLocation, timestampMs }, 5)
@@ -303,9 +323,9 @@ export function describePublications(open: OpenMetadata): void {
   })
 
   it('takes the same intent again after a crash, and no other before it is settled', async () => {
-    await store.beginPublication(TABLE, 'local', intentOf(1))
-    await store.beginPublication(TABLE, 'local', intentOf(1))
-    expect(await codeOf(store.beginPublication(TABLE, 'local', intentOf(2)))).toBe(
+    await store.beginPublication(TABLE, 'local', intentOf(1), 0)
+    await store.beginPublication(TABLE, 'local', intentOf(1), 0)
+    expect(await codeOf(store.beginPublication(TABLE, 'local', intentOf(2), 0))).toBe(
       'publication-intent-differs',
     )
     expect(await codeOf(store.confirmPublication(TABLE, 'local', intentOf(2), 5))).toBe(
@@ -318,20 +338,37 @@ export function describePublications(open: OpenMetadata): void {
   })
 
   it('keeps the intent of a failure whose outcome is unknown, and drops it when told', async () => {
-    await store.beginPublication(TABLE, 'local', intentOf(1))
-    const failure = { code: 'catalog-unreachable', message: 'connect ECONNREFUSED' }
-    await store.failPublication(TABLE, 'local', { ...failure, state: 'failing', dropIntent: false })
+    await store.beginPublication(TABLE, 'local', intentOf(1), 0)
+    const failure = { code: 'catalog-unreachable', message: 'connect ECONNREFUSED', atVersion: 0 }
+    await store.failPublication(TABLE, 'local', { ...failure, state: 'failing' })
     expect(await store.loadPublication(TABLE, 'local')).toMatchObject({
       state: 'failing',
       lastErrorCode: 'catalog-unreachable',
       intent: intentOf(1),
     })
-    await store.failPublication(TABLE, 'local', { ...failure, state: 'held', dropIntent: true })
+    await store.failPublication(TABLE, 'local', { ...failure, state: 'held', dropIntent: intentOf(1) })
     const held = await store.loadPublication(TABLE, 'local')
     expect(held).toMatchObject({ state: 'held' })
     expect(held).not.toHaveProperty('intent')
     await publish(2)
     expect(await store.loadPublication(TABLE, 'local')).not.toHaveProperty('lastErrorCode')
+  })
+
+  it('refuses to begin, and to fail, what was loaded before another publisher moved the publication on', async () => {
+    await publish(1)
+    expect(await codeOf(store.beginPublication(TABLE, 'local', intentOf(2), 0))).toBe(
+      'publication-intent-differs',
+    )
+    const late = { state: 'held', code: 'c', message: 'm', atVersion: 0 } as const
+    await store.failPublication(TABLE, 'local', late)
+    expect(await store.loadPublication(TABLE, 'local')).toMatchObject({ state: 'published' })
+  })
+
+  it('drops no intent but the one that failed', async () => {
+    await store.beginPublication(TABLE, 'local', intentOf(1), 0)
+    const failure = { state: 'failing', code: 'c', message: 'm', atVersion: 0 } as const
+    await store.failPublication(TABLE, 'local', { ...failure, dropIntent: intentOf(2) })
+    expect(await store.loadPublication(TABLE, 'local')).toMatchObject({ intent: intentOf(1) })
   })
 
   it('keeps catalogs apart', async () => {
@@ -340,7 +377,7 @@ export function describePublications(open: OpenMetadata): void {
       state: 'failing',
       code: 'c',
       message: 'm',
-      dropIntent: true,
+      atVersion: 0,
     })
     expect((await store.listPublications(TABLE)).map(({ catalog, state }) => [catalog, state])).toEqual([
       ['glue', 'failing'],

@@ -9,7 +9,13 @@ import { fieldSummariesToJson } from '../json-columns.ts'
 import type { ManifestRecord, SnapshotCut } from '../metadata-store.ts'
 import { toNumber } from '../rows.ts'
 import { change, changeMany, first, insertStatement, type Steps, sqlStatement, statement } from '../steps.ts'
-import { findLastSnapshot, findSnapshot, listManifestsOf, releaseManifests } from './snapshots.ts'
+import {
+  findLastSnapshot,
+  findSnapshot,
+  listManifestsOf,
+  releaseManifests,
+  staleSnapshot,
+} from './snapshots.ts'
 
 const selectManifest = statement((db, p: { tableId: string; path: string }) =>
   db.selectFrom('manifest').selectAll().where('table_id', '=', p.tableId).where('path', '=', p.path),
@@ -90,8 +96,9 @@ export function* completeSnapshot(cut: SnapshotCut): Steps<void> {
   const { tableId, snapshotId } = cut
   const what = `snapshot ${snapshotId} of table ${tableId}`
   const intent = yield* findSnapshot(tableId, snapshotId)
-  if (intent?.state === 'cut') return
-  invariant(intent?.state === 'intent', `${what} is to be completed, and is ${intent?.state ?? 'not begun'}`)
+  // Cut by another publisher, and expired perhaps: what a slow one would record stands already.
+  if (intent?.state === 'cut' || intent?.state === 'expired') return
+  if (intent === undefined) throw staleSnapshot(tableId, snapshotId, 'it is not begun, or was given up')
   const last = yield* findLastSnapshot(tableId)
   const before = new Map<string, Row<'manifest'>>()
   if (last !== undefined) {

@@ -95,12 +95,20 @@ function* rowOf(tableId: string, catalog: string): Steps<Row<'publication'> | un
   return yield* first(selectPublication, { tableId, catalog })
 }
 
-/** The same intent may be begun again; another one must be confirmed or dropped first, because its commit may have arrived. */
-export function* beginPublication(tableId: string, catalog: string, intent: PublicationIntent): Steps<void> {
+/**
+ * The same intent may be begun again; another one must be confirmed or dropped first, because its commit may have arrived. An intent
+ * rests on the metadata that its publisher loaded: begun later, by one that slept meanwhile, it would put an older table in the place
+ * of a newer one.
+ */
+export function* beginPublication(
+  tableId: string,
+  catalog: string,
+  intent: PublicationIntent,
+  atVersion: number,
+): Steps<void> {
   const row = yield* rowOf(tableId, catalog)
-  if (row !== undefined && row.intent_metadata_location !== null && !isIntent(row, intent)) {
-    throw otherIntent('Beginning', { tableId, catalog, intent, row })
-  }
+  const isOther = row !== undefined && row.intent_metadata_location !== null && !isIntent(row, intent)
+  if (isOther || isMovedOn(row, atVersion)) throw otherIntent('Beginning', { tableId, catalog, intent, row })
   const { snapshotId = null, metadataLocation, timestampMs } = intent
   yield* change(updateIntent, { tableId, catalog, snapshotId, metadataLocation, timestampMs })
 }
@@ -134,6 +142,10 @@ export function* confirmPublication(
   })
 }
 
+function isMovedOn(row: Row<'publication'> | undefined, atVersion: number): boolean {
+  return row !== undefined && toNumber(row.metadata_version) !== atVersion
+}
+
 function isIntent(row: Row<'publication'>, intent: PublicationIntent): boolean {
   return (
     row.intent_snapshot_id === (intent.snapshotId ?? null) &&
@@ -153,7 +165,7 @@ function otherIntent(doing: string, { tableId, catalog, intent, row }: OtherInte
   return new AppError({
     code: 'publication-intent-differs',
     next: 'retry',
-    message: `${doing} the publication of ${intent.metadataLocation} of table ${tableId} to catalog ${catalog}: the intent in the database is ${row?.intent_metadata_location ?? 'none'}. Another publisher was at work; this one loads the table again.`,
+    message: `${doing} the publication of ${intent.metadataLocation} of table ${tableId} to catalog ${catalog}: the intent in the database is ${row?.intent_metadata_location ?? 'none'}, and the catalog shows ${row?.metadata_location ?? 'nothing yet'}. Another publisher was at work; this one loads the table again.`,
     details: { tableId, catalog, metadataLocation: intent.metadataLocation },
   })
 }
@@ -162,17 +174,19 @@ export interface PublicationFailure {
   readonly state: 'failing' | 'held'
   readonly code: string
   readonly message: string
-  readonly dropIntent: boolean
+  readonly dropIntent?: PublicationIntent
+  readonly atVersion: number
 }
 
 export function* failPublication(
   tableId: string,
   catalog: string,
-  { state, code, message, dropIntent }: PublicationFailure,
+  { state, code, message, dropIntent, atVersion }: PublicationFailure,
 ): Steps<void> {
-  yield* rowOf(tableId, catalog)
+  const row = yield* rowOf(tableId, catalog)
+  if (row === undefined || isMovedOn(row, atVersion)) return
   yield* change(updateFailure, { tableId, catalog, state, code, message })
-  if (dropIntent) {
+  if (dropIntent !== undefined && isIntent(row, dropIntent)) {
     yield* change(updateIntent, {
       tableId,
       catalog,

@@ -64,6 +64,11 @@ const markExpired = statement((db, p: { tableId: string; snapshotId: bigint }) =
     .where('snapshot_id', '=', p.snapshotId)
     .where('state', '=', 'cut'),
 )
+const selectPending = sqlStatement<{ tableId: string }, { sequence: bigint | null }>(
+  p => sql`select min(s.sequence_number) as sequence from publication p
+    join snapshot s on s.table_id = p.table_id and s.snapshot_id = p.intent_snapshot_id
+    where p.table_id = ${p.tableId}`,
+)
 const selectManifests = sqlStatement<{ tableId: string; snapshotId: bigint }, Row<'manifest'>>(
   p => sql`select manifest.* from snapshot_manifest join manifest using (manifest_key)
     where snapshot_manifest.table_id = ${p.tableId} and snapshot_id = ${p.snapshotId} order by position`,
@@ -119,10 +124,14 @@ export function* insertSnapshotIntent(snapshot: SnapshotRecord): Steps<void> {
   const table = yield* requireTable(tableId)
   const last = yield* findLastSnapshot(tableId)
   invariant(snapshot.state === 'intent', `${what} is inserted as ${snapshot.state}`)
-  invariant(
-    snapshot.parentSnapshotId === last?.snapshot_id,
-    `${what} names the parent ${snapshot.parentSnapshotId}, and the last snapshot is ${last?.snapshot_id}`,
-  )
+  // Its publisher slept past its lease after it loaded the table, and another has cut a snapshot since.
+  if (snapshot.parentSnapshotId !== last?.snapshot_id) {
+    throw staleSnapshot(
+      tableId,
+      snapshotId,
+      `it names the parent ${snapshot.parentSnapshotId ?? 'none'}, and the last snapshot is ${last?.snapshot_id ?? 'none'}`,
+    )
+  }
   invariant(
     snapshot.sequenceNumber > table.last_sequence_number,
     `${what} has the sequence number ${snapshot.sequenceNumber}, not above ${table.last_sequence_number}`,
@@ -148,6 +157,16 @@ export function* insertSnapshotIntent(snapshot: SnapshotRecord): Steps<void> {
   })
 }
 
+/** Not a defect: whoever lost its lease tries again from what the table is now. */
+export function staleSnapshot(tableId: string, snapshotId: bigint, found: string): AppError {
+  return new AppError({
+    code: 'snapshot-stale',
+    next: 'retry',
+    message: `Cutting snapshot ${snapshotId} of table ${tableId}: ${found}. Another publisher was at work meanwhile; the table is loaded again.`,
+    details: { tableId, snapshotId },
+  })
+}
+
 function intentExists(snapshot: SnapshotRecord, open: Row<'snapshot'>): AppError {
   return new AppError({
     code: 'snapshot-intent-exists',
@@ -165,10 +184,16 @@ export function* listSnapshots(tableId: string): Steps<readonly SnapshotRecord[]
   return (yield* all(selectCut, { tableId })).map(snapshotOf)
 }
 
-/** The last snapshot keeps its list of manifests, because the next one is cut from it, also when it expires. */
+/**
+ * The last snapshot keeps its list of manifests, because the next one is cut from it, also when it expires. What an unfinished
+ * publication has to show stays, and so do those after it: its retry must render the same metadata.
+ */
 export function* expireSnapshots(tableId: string, snapshotIds: readonly bigint[]): Steps<void> {
   const last = yield* findLastSnapshot(tableId)
+  const pending = (yield* first(selectPending, { tableId }))?.sequence ?? undefined
   for (const snapshotId of snapshotIds) {
+    const snapshot = yield* findSnapshot(tableId, snapshotId)
+    if (snapshot === undefined || (pending !== undefined && snapshot.sequence_number >= pending)) continue
     const expired = yield* change(markExpired, { tableId, snapshotId })
     if (expired > 0 && snapshotId !== last?.snapshot_id) yield* releaseManifests(tableId, snapshotId)
   }

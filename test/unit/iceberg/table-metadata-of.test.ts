@@ -72,7 +72,7 @@ describe('trap: the metadata log', () => {
 
   test('ends with the file that is replaced, whether or not the ledger has logged it yet', () => {
     expect(
-      logOf({ metadataLocation: location(2), metadataLog: [logged(0), logged(1)], lastPublishedAtMs: 20 }),
+      logOf({ metadataLocation: location(2), metadataLog: [logged(0), logged(1)], metadataTimestampMs: 20 }),
     ).toEqual([logged(0), logged(1), logged(2)])
     expect(logOf({ metadataLocation: location(1), metadataLog: [logged(0), logged(1)] })).toEqual([
       logged(0),
