@@ -71,7 +71,8 @@ def scan(request):
     rows_of = lambda arrow: canonical_rows(arrow, fields, request)
     result = {"rows": rows_of(pruned.to_arrow()), "plannedFiles": sum(1 for _ in pruned.plan_files())}
     if request.get("filter"):
-        predicate = expression_to_pyarrow(bind(pruned.projection(), condition, case_sensitive=True))
+        schema = pruned.projection()
+        predicate = expression_to_pyarrow(bind(schema, condition, case_sensitive=True), schema)
         result["unprunedRows"] = rows_of(table.scan(snapshot_id=snapshot_id).to_arrow().filter(predicate))
     return result
 

@@ -1,5 +1,5 @@
 /**
- * A table in a folder, made by the product's own steps without its services: records → columns → Parquet → manifests → metadata file.
+ * A table in a folder or a bucket, made by the product's own steps without its services: records → columns → Parquet → manifests → metadata file.
  * In place of the metadata database it carries the live files and manifests from one snapshot to the next itself.
  */
 import { randomUUID } from 'node:crypto'
@@ -22,6 +22,7 @@ import type {
   SnapshotRecord,
   TableDetail,
 } from '../../../shared/metadata/metadata-store.ts'
+import type { ObjectStore } from '../../../shared/object-store/object-store.ts'
 import { openObjectStore } from '../../../shared/object-store/open-object-store.ts'
 import { putImmutable } from '../../../shared/object-store/put-immutable.ts'
 import type { ParquetCompression } from '../../../shared/parquet/parquet-writer.ts'
@@ -34,7 +35,8 @@ const TOPIC = 'orders'
 const FIRST_TIMESTAMP_MS = 1_760_000_000_000
 
 export interface RenderedTableOptions {
-  readonly folder: string
+  /** A folder, or an open store. */
+  readonly warehouse: string | ObjectStore
   /** Ids 0: they are assigned as for a new table. */
   readonly fields: readonly NestedField[]
   readonly partitionBy?: readonly string[]
@@ -49,8 +51,11 @@ export interface RenderedTable {
 }
 
 export function createRenderedTable(options: RenderedTableOptions): RenderedTable {
-  const { folder, fields, partitionBy = [], metadataColumns = 'none', compression = 'zstd' } = options
-  const warehouse = openObjectStore(pathToFileURL(folder).href, { runtime: systemRuntime })
+  const { fields, partitionBy = [], metadataColumns = 'none', compression = 'zstd' } = options
+  const warehouse =
+    typeof options.warehouse === 'string'
+      ? openObjectStore(pathToFileURL(options.warehouse).href, { runtime: systemRuntime })
+      : options.warehouse
   const { schema, lastColumnId } = assignFreshIds([...fields, ...metadataFields(metadataColumns)])
   const { spec, lastPartitionId } = partitionSpecOf(partitionBy, schema)
   const decoder = createBatchDecoder({

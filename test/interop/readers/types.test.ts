@@ -253,7 +253,7 @@ describe('a table of every type', () => {
   let latest: string
   beforeAll(async () => {
     const table = createRenderedTable({
-      folder: join(folder, 'every'),
+      warehouse: join(folder, 'every'),
       fields: FIELDS,
       metadataColumns: 'struct',
     })
@@ -358,7 +358,7 @@ describe('a table of every type', () => {
 describe('a time column', () => {
   it('is read by PyIceberg; Spark has no such type', async () => {
     const fields = [field('id', { kind: 'int' }, true), field('t', { kind: 'time' })]
-    const table = createRenderedTable({ folder: join(folder, 'time'), fields })
+    const table = createRenderedTable({ warehouse: join(folder, 'time'), fields })
     const values = ['{"id":1,"t":"23:59:59.999999"}', '{"id":2,"t":"00:00:00"}', '{"id":3,"t":null}']
     const location = await table.append(values.map(value => ({ value })))
     const { rows } = await pyiceberg.scan(location, { orderBy: ['id'] })
@@ -374,7 +374,7 @@ describe('compression', () => {
     '%s is read by both',
     async compression => {
       const fields = [field('id', { kind: 'int' }, true), field('s', { kind: 'string' })]
-      const table = createRenderedTable({ folder: join(folder, compression), fields, compression })
+      const table = createRenderedTable({ warehouse: join(folder, compression), fields, compression })
       const records = Array.from({ length: 500 }, (_, id) => ({
         value: `{"id":${id},"s":"${'tide'.repeat(id % 9)}"}`,
       }))
@@ -466,7 +466,7 @@ describe('pruning by partitions and bounds', () => {
       let location: string
       beforeAll(async () => {
         const fields = columns.map(([name, type]) => field(name, type))
-        const table = createRenderedTable({ folder: join(folder, `pruning-${at}`), fields, partitionBy })
+        const table = createRenderedTable({ warehouse: join(folder, `pruning-${at}`), fields, partitionBy })
         // One record a snapshot: without partitions, bounds alone prune.
         for (const value of samples) location = await table.append([{ value }])
       })
@@ -503,7 +503,7 @@ describe('uuids in one file', () => {
     async partitionBy => {
       const inside = field('s', { kind: 'struct', fields: [field('u', { kind: 'uuid' })] })
       const table = createRenderedTable({
-        folder: join(folder, `uuids-${partitionBy.length}`),
+        warehouse: join(folder, `uuids-${partitionBy.length}`),
         fields: [field('u', { kind: 'uuid' }), inside],
         partitionBy,
       })
