@@ -93,6 +93,7 @@ export async function convertTask(
   try {
     const accounts: SliceAccount[] = []
     for (const slice of task.slices) accounts.push(await convertSlice(slice, conversion))
+    conversion.tally.refuseFlood()
     const files = await conversion.finish()
     await recheckSegments(task, context.source)
     return { files, accounts, deadLetters: conversion.tally.counts() }
@@ -132,7 +133,7 @@ function startConversion(
   const rows = openPartitionWriters({ ...context.rows, ...limits }, context.warehouse, claim.token)
   const letters = openPartitionWriters({ ...context.deadLetters, ...limits }, context.warehouse, claim.token)
   const columns: DeadLetterColumns = createDeadLetterColumns(context.deadLetters.schema)
-  const tally = createDeadLetterTally(settings.dlqMaxRatio)
+  const tally = createDeadLetterTally(settings.dlqMaxRatio, offsetsOf(task))
   decoder.reset()
 
   async function flushRows() {
@@ -178,20 +179,34 @@ async function convertSlice(slice: TaskSlice, conversion: Conversion): Promise<S
       throw sourceGap(slice, account.nextOffset, to)
     account.advance(to, 'source_gap')
   }
-  // The next segment is fetched while this one is converted.
-  let next = fetchSegment(context.source, slice.segments[0])
-  for (const [position, segment] of slice.segments.entries()) {
-    const bytes = await next
-    next = fetchSegment(context.source, slice.segments[position + 1])
-    next.catch(() => undefined)
-    if (bytes === undefined) break
-    noteGap(segment.baseOffset)
-    await convertSegment(bytes, segment, { slice, account, conversion })
-    conversion.tally.refuseFlood(slice)
+  try {
+    // The next segment is fetched while this one is converted.
+    let next = fetchSegment(context.source, slice.segments[0])
+    for (const [position, segment] of slice.segments.entries()) {
+      const bytes = await next
+      next = fetchSegment(context.source, slice.segments[position + 1])
+      next.catch(() => undefined)
+      if (bytes === undefined) break
+      noteGap(segment.baseOffset)
+      await convertSegment(bytes, segment, { slice, account, conversion })
+      conversion.tally.refuseCertainFlood()
+    }
+    noteGap(slice.endOffset)
+  } catch (error) {
+    throw withPlace(error, account.nextOffset)
   }
-  noteGap(slice.endOffset)
   return account.finish()
 }
+
+/** Says how far the slice was good, so that what lies before the failure can be committed without it. */
+function withPlace(error: unknown, accountedTo: bigint): unknown {
+  if (!(error instanceof AppError) || error.next !== 'park' || MISPLACED.has(error.code)) return error
+  const { code, next, message, details, cause } = error
+  return new AppError({ code, next, message, details: { accountedTo, ...details }, cause })
+}
+
+/** Failures that are not of the place where they were met. */
+const MISPLACED = new Set(['segment-changed', 'segment-gone', 'segment-overlap', 'dead-letter-flood'])
 
 interface SliceInHand {
   readonly slice: TaskSlice
@@ -208,6 +223,8 @@ async function convertSegment(
   const { buffers } = conversion.context
   for (const batch of readBatches(bytes, { key: segment.key, startOffset, endOffset, buffers })) {
     const { baseOffset, lastOffset } = batch.header
+    if (account.nextOffset > startOffset && baseOffset < account.nextOffset)
+      throw segmentsOverlap(segment, baseOffset, account.nextOffset)
     account.advance(min(baseOffset, endOffset), 'absent')
     if (batch.kind === 'data') await convertBatch(batch, { slice, account, conversion })
     account.advance(min(lastOffset + 1n, endOffset), batch.kind === 'control' ? 'control' : 'absent')
@@ -286,6 +303,17 @@ function segmentMoved(
   })
 }
 
+/** Not an invariant of ours: two objects of the source claim the same offsets. */
+function segmentsOverlap(segment: SegmentRef, found: bigint, expected: bigint): AppError {
+  const { topic, partition, key } = segment
+  return new AppError({
+    code: 'segment-overlap',
+    next: 'park',
+    message: `Converting segment ${key}: expected offsets from ${expected} on, found a batch at ${found}, which the segment before it holds too. Remove the wrong one of the two and resume ${topic}-${partition}, or skip-to an offset behind both.`,
+    details: { key, topic, partition },
+  })
+}
+
 function sourceGap(slice: TaskSlice, from: bigint, to: bigint): AppError {
   return new AppError({
     code: 'source-gap',
@@ -304,8 +332,18 @@ function recordFailed(
     code: 'record-failed',
     next: 'park',
     message: `${slice.topic}-${slice.partition} offset ${offset}: ${failure.message} (${failure.code}), and dlq_mode is stop. Mend the schema and resume, or give the record up with: tidewater skip-to --offset ${offset + 1n}.`,
-    details: { topic: slice.topic, partition: slice.partition, offset, failure: failure.code },
+    details: {
+      topic: slice.topic,
+      partition: slice.partition,
+      offset,
+      failure: failure.code,
+      accountedTo: offset,
+    },
   })
+}
+
+function offsetsOf(task: ConvertTask): number {
+  return Number(task.slices.reduce((sum, { startOffset, endOffset }) => sum + endOffset - startOffset, 0n))
 }
 
 const min = (a: bigint, b: bigint): bigint => (a < b ? a : b)

@@ -163,6 +163,11 @@ function nextStep(context: TaskRunnerContext, task: ConvertTask, error: AppError
   if (!isLasting) return { kind: 'retry', delayMs }
   // Only the slice that fails stops its partition: the others go on alone.
   if (task.slices.length > 1) return { kind: 'split', newTaskIds: task.slices.map(() => runtime.uuid()) }
+  // And only from where it fails: what lies before is committed, so that a person who gives up the rest gives up no more than that.
+  const [slice] = task.slices
+  const { accountedTo: at } = error.details
+  if (slice !== undefined && typeof at === 'bigint' && slice.startOffset < at && at < slice.endOffset)
+    return { kind: 'cut', at, newTaskIds: [runtime.uuid(), runtime.uuid()] }
   return { kind: 'park' }
 }
 

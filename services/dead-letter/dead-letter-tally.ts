@@ -18,17 +18,31 @@ export interface DeadLetterTally {
     failure: { readonly code: string; readonly message: string },
     dlqMode: 'dlq' | 'skip',
   ): void
-  /** Throws `dead-letter-flood` when the share of failures so far is above the ratio. */
-  refuseFlood(slice: TaskSlice): void
+  /** At the end of the task: throws `dead-letter-flood` when the share of failures is above the ratio. */
+  refuseFlood(): void
+  /** Before the end: throws it when not even the rest of the task, all of it good, could bring the share down again. */
+  refuseCertainFlood(): void
   /** Dead letters kept, by partition and code; skipped records are counted in the accounts alone. */
   counts(): readonly DeadLetterCount[]
 }
 
-export function createDeadLetterTally(maxRatio: number): DeadLetterTally {
+/** `maxRecords`: as many as the task may hold. */
+export function createDeadLetterTally(maxRatio: number, maxRecords: number): DeadLetterTally {
   const byCode = new Map<string, DeadLetterCount>()
   let seenCount = 0
   let failedCount = 0
-  let lastFailure = ''
+  let lastFailure = { topic: '', partition: -1, offset: -1n, message: '' }
+
+  const refuseAbove = (recordCount: number) => {
+    if (recordCount < MIN_RECORDS_FOR_RATIO || failedCount / recordCount <= maxRatio) return
+    const { topic, partition, offset, message } = lastFailure
+    throw new AppError({
+      code: 'dead-letter-flood',
+      next: 'park',
+      message: `${topic}-${partition}: ${failedCount} of ${seenCount} records in one task failed, above dlq_max_ratio ${maxRatio}; the last one at offset ${offset}: ${message}. Mend the schema, or raise dlq_max_ratio, and resume the table.`,
+      details: { topic, partition, failedCount, seenCount },
+    })
+  }
 
   return {
     seen(recordCount) {
@@ -36,7 +50,7 @@ export function createDeadLetterTally(maxRatio: number): DeadLetterTally {
     },
     failed({ topic, partition }, offset, { code, message }, dlqMode) {
       failedCount++
-      lastFailure = `offset ${offset}: ${message}`
+      lastFailure = { topic, partition, offset, message }
       if (dlqMode === 'skip') return
       const key = `${topic}\0${partition}\0${code}`
       const known = byCode.get(key)
@@ -55,15 +69,8 @@ export function createDeadLetterTally(maxRatio: number): DeadLetterTally {
           : { ...known, count: known.count + 1n, lastOffset: offset },
       )
     },
-    refuseFlood(slice) {
-      if (seenCount < MIN_RECORDS_FOR_RATIO || failedCount / seenCount <= maxRatio) return
-      throw new AppError({
-        code: 'dead-letter-flood',
-        next: 'park',
-        message: `${slice.topic}-${slice.partition}: ${failedCount} of ${seenCount} records in one task failed, above dlq_max_ratio ${maxRatio}; the last one at ${lastFailure}. Mend the schema, or raise dlq_max_ratio, and resume the table.`,
-        details: { topic: slice.topic, partition: slice.partition, failedCount, seenCount },
-      })
-    },
+    refuseFlood: () => refuseAbove(seenCount),
+    refuseCertainFlood: () => refuseAbove(maxRecords),
     counts: () => [...byCode.values()],
   }
 }

@@ -4,6 +4,7 @@
  */
 import type { Claim } from '../../flow.ts'
 import { invariant, unreachable } from '../../runtime/errors.ts'
+import { segmentsFromJson, segmentsToJson } from '../json-columns.ts'
 import type { ClaimOutcome, TaskFailure } from '../metadata-store.ts'
 import { toNumber } from '../rows.ts'
 import { change, now, type Steps, statement } from '../steps.ts'
@@ -12,10 +13,13 @@ import { requireTable, stopTable } from './tables.ts'
 import {
   findTask,
   finishTask,
+  insertSlice,
+  insertTask,
   moveSliceToOwnTask,
   noteError,
   requeueTask,
   type Slice,
+  setSliceState,
   slicesOf,
   type Task,
   taskOf,
@@ -124,6 +128,9 @@ export function* failTask(failure: TaskFailure): Steps<boolean> {
     case 'split':
       yield* splitTask(task, slices, next.newTaskIds, nowMs)
       return true
+    case 'cut':
+      yield* cutTask(task, slices, next, nowMs)
+      return true
     case 'stop_table':
       yield* requeueTask(task, { attempts, notBeforeMs: 0n })
       yield* stopTable(task.table_id, { code, reason: message, details: { taskId: task.task_id } })
@@ -163,6 +170,49 @@ function* splitTask(
     const taskId = newTaskIds[index]
     invariant(taskId !== undefined, `slice ${index} of task ${task.task_id} has no id for its own task`)
     yield* moveSliceToOwnTask(task, slice, { taskId, nowMs })
+  }
+  yield* finishTask(task, 'cancelled')
+}
+
+/** Two tasks in the place of one, so that what lies below the failure is committed and only what begins with it waits for a person. */
+function* cutTask(
+  task: Task,
+  slices: readonly Slice[],
+  { at, newTaskIds }: Extract<TaskFailure['next'], { kind: 'cut' }>,
+  nowMs: bigint,
+): Steps<void> {
+  const [slice] = slices
+  invariant(
+    slice !== undefined && slices.length === 1 && slice.start_offset < at && at < slice.end_offset,
+    `task ${task.task_id} of ${slices.length} slices (${slices.map(nameOf).join(', ')}) is to be cut at offset ${at}`,
+  )
+  const segments = segmentsFromJson(slice.segments, {
+    topic: slice.topic,
+    partition: toNumber(slice.partition),
+  })
+  const holdsCut = segments.findLastIndex(segment => segment.baseOffset <= at)
+  yield* setSliceState(slice, 'cancelled')
+  const parts = [
+    {
+      startOffset: slice.start_offset,
+      endOffset: at,
+      of: segments.filter(segment => segment.baseOffset < at),
+    },
+    { startOffset: at, endOffset: slice.end_offset, of: segments.slice(Math.max(0, holdsCut)) },
+  ]
+  for (const [index, part] of parts.entries()) {
+    const taskId = newTaskIds[index]
+    invariant(taskId !== undefined, `part ${index} of task ${task.task_id} has no id for its own task`)
+    const { table_id: tableId, schema_id: schemaId, spec_id: specId } = task
+    yield* change(insertSlice, {
+      task_key: yield* insertTask({ taskId, tableId, schemaId, specId, nowMs }),
+      position: 0,
+      source_key: slice.source_key,
+      start_offset: part.startOffset,
+      end_offset: part.endOffset,
+      segments: segmentsToJson(part.of),
+      state: 'planned',
+    })
   }
   yield* finishTask(task, 'cancelled')
 }

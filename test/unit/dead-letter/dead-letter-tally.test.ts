@@ -16,7 +16,7 @@ const failure = { code: 'not-json', message: 'expected JSON' }
 
 describe('createDeadLetterTally', () => {
   test('counts by partition and code, with the first and last offset and the first message', () => {
-    const tally = createDeadLetterTally(1)
+    const tally = createDeadLetterTally(1, 1000)
     tally.failed(slice, 5n, failure, 'dlq')
     tally.failed(slice, 7n, { ...failure, message: 'another' }, 'dlq')
     tally.failed(slice, 9n, { code: 'overflow', message: 'too large' }, 'dlq')
@@ -43,24 +43,34 @@ describe('createDeadLetterTally', () => {
   })
 
   test('skipped records are no dead letters', () => {
-    const tally = createDeadLetterTally(1)
+    const tally = createDeadLetterTally(1, 1000)
     tally.failed(slice, 5n, failure, 'skip')
     expect(tally.counts()).toEqual([])
   })
 
   test('a share of failures above the ratio is a flood, skipped ones too', () => {
-    const tally = createDeadLetterTally(0.1)
+    const tally = createDeadLetterTally(0.1, 1000)
     tally.seen(MIN_RECORDS_FOR_RATIO)
     for (let i = 0n; i < 10n; i++) tally.failed(slice, i, failure, 'skip')
-    tally.refuseFlood(slice)
+    tally.refuseFlood()
     tally.failed(slice, 10n, failure, 'skip')
-    expect(() => tally.refuseFlood(slice)).toThrow(expect.objectContaining({ code: 'dead-letter-flood' }))
+    expect(() => tally.refuseFlood()).toThrow(expect.objectContaining({ code: 'dead-letter-flood' }))
   })
 
   test('a few records say nothing about a ratio', () => {
-    const tally = createDeadLetterTally(0)
+    const tally = createDeadLetterTally(0, 1000)
     tally.seen(MIN_RECORDS_FOR_RATIO - 1)
     tally.failed(slice, 0n, failure, 'dlq')
-    expect(() => tally.refuseFlood(slice)).not.toThrow()
+    expect(() => tally.refuseFlood()).not.toThrow()
+  })
+
+  test('before the end, only a flood that nothing can make up for is refused', () => {
+    const tally = createDeadLetterTally(0.5, 1000)
+    tally.seen(600)
+    for (let i = 0n; i < 500n; i++) tally.failed(slice, i, failure, 'dlq')
+    tally.refuseCertainFlood()
+    expect(() => tally.refuseFlood()).toThrow(expect.objectContaining({ code: 'dead-letter-flood' }))
+    tally.failed(slice, 500n, failure, 'dlq')
+    expect(() => tally.refuseCertainFlood()).toThrow(/501 of 600 .* at offset 500: expected JSON/)
   })
 })
