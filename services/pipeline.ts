@@ -12,6 +12,9 @@ import { planEverything, planUntilStopped } from './planning/plan-loop.ts'
 import { publishNow, publishUntilStopped } from './publisher/publish-loop.ts'
 import { type DeclaredTable, declareTable } from './tables/declare-table.ts'
 
+/** Passes over one table in a batch run; more than a few need segments that keep changing. */
+const MAX_PASSES = 100
+
 /** Runs until `signal` aborts. Throws what is fatal. */
 export async function runPipeline(parts: Parts, signal: AbortSignal): Promise<void> {
   const tables = await declareTables(parts)
@@ -24,15 +27,27 @@ export async function runPipeline(parts: Parts, signal: AbortSignal): Promise<vo
 export async function runOnce(parts: Parts, signal: AbortSignal): Promise<readonly string[]> {
   const tables = await declareTables(parts)
   const landedBeforeMs = parts.runtime.nowMs()
-  const notPlanned = await withStages(parts, tables, signal, async running => {
-    const waiting = await Promise.all(
-      tables.map(table => planEverything(parts, table, landedBeforeMs, running)),
-    )
-    const stuck = await Promise.all(tables.map(table => untilNothingRuns(parts, table, running)))
-    return [...waiting.flat(), ...stuck.flat()]
+  const notCommitted = await withStages(parts, tables, signal, async running => {
+    const reasons = await Promise.all(tables.map(table => convertAll(parts, table, landedBeforeMs, running)))
+    return reasons.flat()
   })
   const notPublished = await Promise.all(tables.map(table => publishNow(parts, table, signal)))
-  return [...notPlanned, ...notPublished.flat(), ...(signal.aborted ? ['stopped before the end'] : [])]
+  return [...notCommitted, ...notPublished.flat(), ...(signal.aborted ? ['stopped before the end'] : [])]
+}
+
+/** Again and again, since a segment that changes or goes before it is converted is planned afresh. Answers with what is left, in words. */
+async function convertAll(
+  parts: Parts,
+  table: DeclaredTable,
+  landedBeforeMs: number,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  for (let passes = 0; passes < MAX_PASSES; passes++) {
+    const { plannedTasks, notPlanned } = await planEverything(parts, table, landedBeforeMs, signal)
+    const stuck = await untilNothingRuns(parts, table, signal)
+    if (plannedTasks === 0 || stuck.length > 0 || signal.aborted) return [...notPlanned, ...stuck]
+  }
+  return [`${table.config.name}: segments kept changing while they were converted`]
 }
 
 async function declareTables(parts: Parts): Promise<readonly DeclaredTable[]> {

@@ -16,6 +16,8 @@ export type Progress =
       readonly snapshotId?: bigint
       readonly metadataLocation: string
     }
+  /** Something lies in the source that does not count yet. */
+  | { readonly kind: 'waiting'; readonly table: string; readonly what: string }
   /** Something failed that is tried again, or waits for a person: `next` says which. */
   | { readonly kind: 'problem'; readonly where: string; readonly message: string; readonly next: string }
 
@@ -30,6 +32,8 @@ export function describeProgress(progress: Progress): string {
       return `${progress.table}: committed ${progress.rowCount} rows${progress.deadLetterCount > 0n ? `, ${progress.deadLetterCount} dead letters` : ''}`
     case 'published':
       return `${progress.table}: published ${progress.snapshotId === undefined ? 'the empty table' : `snapshot ${progress.snapshotId}`} to ${progress.catalog} at ${progress.metadataLocation}`
+    case 'waiting':
+      return `${progress.table}: ${progress.what}`
     case 'problem':
       return `${progress.where}: ${progress.message} [${progress.next}]`
     default:

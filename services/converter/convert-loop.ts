@@ -19,7 +19,26 @@ export async function convertUntilStopped(
   tables: readonly DeclaredTable[],
   { lane, signal }: { readonly lane: number; readonly signal: AbortSignal },
 ): Promise<void> {
-  const { metadata, runtime, queue, config } = parts
+  const { runtime, queue } = parts
+  const run = taskRunner(parts, tables, lane)
+  await runLoop(
+    { runtime, signal, intervalMs: SWEEP_INTERVAL_MS, onFailure: problemOf(parts, 'converting') },
+    async () => {
+      const taskId = await queue.take(signal)
+      if (taskId === undefined) return { again: false }
+      await run(taskId)
+      return { again: true }
+    },
+  )
+}
+
+/** Runs one task of any of the tables, and reports what became of it. */
+export function taskRunner(
+  parts: Parts,
+  tables: readonly DeclaredTable[],
+  lane: number,
+): (taskId: string) => Promise<TaskOutcome> {
+  const { metadata, runtime, config } = parts
   const byId = new Map(tables.map(table => [table.rows.tableId, table]))
   const { claimLeaseMs, maxTaskAttempts } = config.limits
   const context = {
@@ -34,15 +53,11 @@ export async function convertUntilStopped(
       return await parts.convert(requestOf(parts, table, { task, claimToken: claim.token }))
     },
   }
-  await runLoop(
-    { runtime, signal, intervalMs: SWEEP_INTERVAL_MS, onFailure: problemOf(parts, 'converting') },
-    async () => {
-      const taskId = await queue.take(signal)
-      if (taskId === undefined) return { again: false }
-      reportOutcome(parts, byId, await runTask(context, taskId))
-      return { again: true }
-    },
-  )
+  return async taskId => {
+    const outcome = await runTask(context, taskId)
+    reportOutcome(parts, byId, outcome)
+    return outcome
+  }
 }
 
 function reportOutcome(parts: Parts, byId: ReadonlyMap<string, DeclaredTable>, outcome: TaskOutcome): void {

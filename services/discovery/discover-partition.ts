@@ -3,6 +3,7 @@
  * and only the last ready segment's footer is fetched. Changes nothing; a crash leaves nothing behind.
  */
 
+import type { SegmentRef } from '../../shared/flow.ts'
 import type { ObjectInfo, ObjectStore } from '../../shared/object-store/object-store.ts'
 import { AppError } from '../../shared/runtime/errors.ts'
 import { parseFooter, SEGMENT_FOOTER_BYTES } from '../../shared/segment/segment-file.ts'
@@ -10,13 +11,16 @@ import {
   baseOffsetOfKey,
   partitionFolder,
   partitionOfFolder,
+  segmentNameOf,
   segmentStem,
 } from '../../shared/segment/segment-key.ts'
 import { type ExaminedListing, examineListing, type ReadySegment } from './examine-listing.ts'
 import { type Cursor, type Following, followPartition } from './follow-partition.ts'
 
-/** Objects looked at in one visit of one partition; a longer backlog is taken in several visits. */
+/** Objects looked at in one listing of one partition; a longer backlog is taken in several visits. */
 export const MAX_OBJECTS_PER_LISTING = 20_000
+/** Listings in one visit, on the way to a start that lies far into the folder. */
+const MAX_LISTINGS_TO_START = 100_000
 
 export interface PartitionToDiscover {
   readonly store: ObjectStore
@@ -25,6 +29,10 @@ export interface PartitionToDiscover {
   readonly cursor: Cursor
   readonly nowMs: number
   readonly settleMs: number
+  /** Whether this very object was converted into the current incarnation. */
+  readonly isConverted?: (segment: Pick<SegmentRef, 'key' | 'etag'>) => Promise<boolean>
+  /** At least 4; `MAX_OBJECTS_PER_LISTING` without it. */
+  readonly maxObjectsPerListing?: number
 }
 
 export interface PartitionDiscovery {
@@ -33,8 +41,8 @@ export interface PartitionDiscovery {
   readonly endOffset?: bigint
   readonly waiting?: ExaminedListing['waiting']
   readonly abandoned: readonly bigint[]
-  /** The last segment's footer could not be read; the segments before it are in `following`. */
-  readonly broken?: AppError
+  /** The last segment's footer is damaged; the segments before it are in `following`. */
+  readonly broken?: { readonly segment: ReadySegment; readonly error: AppError }
 }
 
 /** Partition numbers of a topic that have objects, ascending. */
@@ -49,11 +57,7 @@ export async function listPartitionNumbers(store: ObjectStore, topic: string): P
 export async function discoverPartition(input: PartitionToDiscover): Promise<PartitionDiscovery> {
   const { store, topic, partition, cursor } = input
   const last = cursor.lastPlanned
-  const objects = await collect(store, {
-    prefix: partitionFolder(topic, partition),
-    ...(last !== undefined && { startAfter: segmentStem({ topic, partition, baseOffset: last.baseOffset }) }),
-    limit: MAX_OBJECTS_PER_LISTING,
-  })
+  const objects = await listFromCursor(input)
   const { ready, waiting, abandoned } = examineListing(objects, {
     topic,
     partition,
@@ -61,8 +65,7 @@ export async function discoverPartition(input: PartitionToDiscover): Promise<Par
     settleMs: input.settleMs,
   })
   const lastPlannedStands = last !== undefined && objects.some(object => object.key === last.key)
-  const lowestBaseOffset =
-    last === undefined || lastPlannedStands ? undefined : await lowestOffset(store, topic, partition)
+  const lowestBaseOffset = last === undefined || lastPlannedStands ? undefined : await newLifeAt(input, last)
   const following = followPartition(cursor, {
     ready,
     lastPlannedStands,
@@ -74,7 +77,48 @@ export async function discoverPartition(input: PartitionToDiscover): Promise<Par
   return { ...(await withEnd(store, following.segments)), ...found }
 }
 
-/** Reads the end of the last segment; a segment whose footer is broken is left out, so that those before it go on. */
+/**
+ * From the last planned segment on, itself included. Before anything was planned, from the folder's start; a start that lies beyond what
+ * one listing holds is reached by listing on from the last segment of each, which may be the one that holds it.
+ */
+async function listFromCursor(input: PartitionToDiscover): Promise<readonly ObjectInfo[]> {
+  const { store, topic, partition, cursor } = input
+  const limit = input.maxObjectsPerListing ?? MAX_OBJECTS_PER_LISTING
+  const prefix = partitionFolder(topic, partition)
+  let from = cursor.lastPlanned?.baseOffset
+  for (let listings = 0; listings < MAX_LISTINGS_TO_START; listings++) {
+    const objects = await collect(store, {
+      prefix,
+      ...(from !== undefined && { startAfter: segmentStem({ topic, partition, baseOffset: from }) }),
+      limit,
+    })
+    const reached = objects.findLast(object => baseOffsetOfKey(object.key) !== undefined)
+    const reachedOffset = reached === undefined ? undefined : baseOffsetOfKey(reached.key)
+    const isWhole = cursor.lastPlanned !== undefined || objects.length < limit
+    if (isWhole || reachedOffset === undefined || reachedOffset > cursor.plannedOffset) return objects
+    from = reachedOffset
+  }
+  throw new AppError({
+    code: 'listing-too-long',
+    next: 'retry',
+    message: `Listing ${topic}-${partition}: offset ${cursor.plannedOffset} was not reached in ${MAX_LISTINGS_TO_START} listings of ${limit} objects.`,
+  })
+}
+
+/** Where a new life of the topic begins, if the folder begins below the last planned segment, which is gone. */
+async function newLifeAt(input: PartitionToDiscover, last: SegmentRef): Promise<bigint | undefined> {
+  const { store, topic, partition } = input
+  const objects = await collect(store, { prefix: `${partitionFolder(topic, partition)}segment-`, limit: 2 })
+  const lowest = objects.find(object => baseOffsetOfKey(object.key) !== undefined)
+  const baseOffset = lowest === undefined ? undefined : baseOffsetOfKey(lowest.key)
+  if (baseOffset === undefined || baseOffset >= last.baseOffset) return baseOffset
+  // The old life still stands: somebody removed its last segment alone.
+  const segment = objects.find(object => segmentNameOf(object.key)?.extension === 'kfs')
+  if (segment !== undefined && (await input.isConverted?.(segment))) return undefined
+  return baseOffset
+}
+
+/** Reads the end of the last segment; a segment whose footer is damaged is left out, so that those before it go on. */
 async function withEnd(
   store: ObjectStore,
   segments: readonly ReadySegment[],
@@ -85,11 +129,13 @@ async function withEnd(
     const endOffset = await readEndOffset(store, last)
     return { following: { kind: 'segments', segments }, endOffset }
   } catch (error) {
-    if (!(error instanceof AppError) || error.next !== 'park') throw error
+    // An object that went away since the listing is no damage: the next listing shows what is there.
+    if (!(error instanceof AppError) || error.next !== 'park' || error.code === 'object-not-found')
+      throw error
     return {
       following: { kind: 'segments', segments: segments.slice(0, -1) },
       endOffset: last.baseOffset,
-      broken: error,
+      broken: { segment: last, error },
     }
   }
 }
@@ -110,19 +156,6 @@ export async function readEndOffset(store: ObjectStore, segment: ReadySegment): 
     })
   }
   return lastOffset + 1n
-}
-
-async function lowestOffset(
-  store: ObjectStore,
-  topic: string,
-  partition: number,
-): Promise<bigint | undefined> {
-  const folder = partitionFolder(topic, partition)
-  for await (const object of store.list({ prefix: `${folder}segment-`, limit: 2 })) {
-    const baseOffset = baseOffsetOfKey(object.key)
-    if (baseOffset !== undefined) return baseOffset
-  }
-  return undefined
 }
 
 async function collect(

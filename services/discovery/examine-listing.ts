@@ -26,6 +26,8 @@ export interface ExaminedListing {
   readonly waiting?: {
     readonly baseOffset: bigint
     readonly reason: 'no-index' | 'no-segment' | 'older-than-index'
+    /** When the later of what is there landed, Unix ms. */
+    readonly landedAtMs: number
   }
   /** Base offsets of unpaired objects that were given up because a successor stands and they are old. */
   readonly abandoned: readonly bigint[]
@@ -62,11 +64,12 @@ export function examineListing(objects: readonly ObjectInfo[], options: ExamineO
       return {
         ready,
         abandoned,
-        waiting: { baseOffset, reason: kfs === undefined ? 'no-segment' : 'no-index' },
+        waiting: { baseOffset, reason: kfs === undefined ? 'no-segment' : 'no-index', landedAtMs },
       }
     }
     if (!hasSuccessor && index.lastModifiedMs - kfs.lastModifiedMs > options.settleMs) {
-      return { ready, abandoned, waiting: { baseOffset, reason: 'older-than-index' } }
+      const waiting = { baseOffset, reason: 'older-than-index', landedAtMs: index.lastModifiedMs } as const
+      return { ready, abandoned, waiting }
     }
     ready.push({
       topic: options.topic,

@@ -1,10 +1,18 @@
 /** Runs the planner of one table: for ever, or until everything that had landed is planned. */
-import { invariant } from '../../shared/runtime/errors.ts'
+import { AppError, invariant } from '../../shared/runtime/errors.ts'
 import { runLoop } from '../../shared/runtime/loop.ts'
 import { hasMovingTasks } from '../converter/convert-loop.ts'
 import { type Parts, problemOf } from '../parts.ts'
 import type { DeclaredTable } from '../tables/declare-table.ts'
-import { createTablePlanner, type RoundOptions, type RoundReport } from './table-planner.ts'
+import {
+  createTablePlanner,
+  type RoundOptions,
+  type RoundReport,
+  type WaitingSegment,
+} from './table-planner.ts'
+
+/** Rounds in a row that may fail before a batch run gives up. */
+const MAX_FAILED_ROUNDS = 5
 
 export async function planUntilStopped(
   parts: Parts,
@@ -20,27 +28,52 @@ export async function planUntilStopped(
   })
 }
 
-/** Waits for room when the table's tasks fill their limit. Answers with the segments that cannot be taken yet, in words. */
+export interface PlannedAll {
+  readonly plannedTasks: number
+  /** What could not be planned, in words. */
+  readonly notPlanned: readonly string[]
+}
+
+/** Plans all that had landed by then. Waits for room when the table's tasks fill their limit. */
 export async function planEverything(
   parts: Parts,
   table: DeclaredTable,
   landedBeforeMs: number,
   signal: AbortSignal,
-): Promise<readonly string[]> {
+): Promise<PlannedAll> {
+  const { name } = table.config
   const round = roundsOf(parts, table)
+  let failures = 0
+  let planned = 0
+  const ended = (notPlanned: readonly string[]) => ({ plannedTasks: planned, notPlanned })
   while (!signal.aborted) {
-    const report = await round({ landedBeforeMs })
-    if (report !== undefined && !report.more)
-      return report.waiting.map(reason => `${table.config.name}: ${reason}`)
-    if (report !== undefined && report.plannedTasks > 0) continue
-    if (report !== undefined && !(await hasMovingTasks(parts, table)))
-      return [`${table.config.name}: some segments could not be planned`]
+    try {
+      const report = await round({ landedBeforeMs })
+      failures = 0
+      if (report !== undefined && !report.more) return ended(reasonsOf(parts, name, report.waiting))
+      planned += report?.plannedTasks ?? 0
+      if (report !== undefined && (report.plannedTasks > 0 || report.moved)) continue
+      if (report !== undefined && !(await hasMovingTasks(parts, table)))
+        return ended([`${name}: some segments could not be planned`])
+    } catch (error) {
+      if (error instanceof AppError && error.next === 'fatal') throw error
+      problemOf(parts, `${name}: planning`)(error)
+      if (++failures === MAX_FAILED_ROUNDS)
+        return ended([`${name}: planning failed: ${error instanceof Error ? error.message : String(error)}`])
+    }
     await parts.runtime.sleep(parts.config.limits.pollIntervalMs, signal)
   }
-  return []
+  return ended([])
 }
 
-function roundsOf(
+/** A segment without its index does not count, and is only mentioned: a broker's crash may leave one for good. */
+function reasonsOf(parts: Parts, table: string, waiting: readonly WaitingSegment[]): readonly string[] {
+  for (const { what, isSegment } of waiting) if (!isSegment) parts.report({ kind: 'waiting', table, what })
+  return waiting.filter(({ isSegment }) => isSegment).map(({ what }) => `${table}: ${what}`)
+}
+
+/** The planner of one table, as the configuration wants it. */
+export function roundsOf(
   parts: Parts,
   { config, rows }: DeclaredTable,
 ): (options: RoundOptions) => Promise<RoundReport | undefined> {

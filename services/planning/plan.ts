@@ -42,18 +42,27 @@ export function cutTasks(
   partitions: readonly PendingPartition[],
   options: PlanOptions,
 ): readonly (readonly TaskSlice[])[] {
-  const tasks: TaskSlice[][] = []
+  const own: TaskSlice[][][] = []
   const shared: SizedSlice[] = []
   for (const partition of partitions) {
     const { full, rest } = cutPartition(partition, options.taskTargetBytes)
-    tasks.push(...full.map(({ slice }) => [slice]))
+    const tasks = full.map(({ slice }) => [slice])
+    own.push(tasks)
     if (rest === undefined) continue
     const waitedMs = options.nowMs - partition.waitingSinceMs
     const mayShare = partition.idle && full.length === 0
     if (mayShare && (options.flush || waitedMs >= options.commitIntervalMs / 2)) shared.push(rest)
     else if (!mayShare && (options.flush || waitedMs >= options.commitIntervalMs)) tasks.push([rest.slice])
   }
-  return [...tasks, ...packShared(shared, options.taskTargetBytes)].slice(0, options.maxTasks)
+  return [...packShared(shared, options.taskTargetBytes), ...inTurns(own)].slice(0, options.maxTasks)
+}
+
+/** The first task of each partition, then the second of each, and so on: one partition's backlog does not hold up the others. */
+function inTurns(own: readonly (readonly TaskSlice[][])[]): readonly TaskSlice[][] {
+  const longest = own.reduce((most, tasks) => Math.max(most, tasks.length), 0)
+  return Array.from({ length: longest }, (_, turn) =>
+    own.map(tasks => tasks[turn]).filter(task => task !== undefined),
+  ).flat()
 }
 
 interface SizedSlice {

@@ -22,14 +22,15 @@ import {
   listPartitionNumbers,
   type PartitionDiscovery,
 } from '../discovery/discover-partition.ts'
+import { discoverStart } from '../discovery/discover-start.ts'
 import type { ReadySegment } from '../discovery/examine-listing.ts'
-import { startOffset } from '../discovery/start-offset.ts'
 import { cutTasks, type PendingPartition } from './plan.ts'
 
 /** Partitions listed at once by one table. */
 const MAX_CONCURRENT_LISTINGS = 16
 /** New partitions are looked for every so many rounds. */
 const ROUNDS_BETWEEN_FOLDER_LISTINGS = 10
+const ACCOUNTS_PER_PAGE = 500
 
 export interface PlannerSettings {
   readonly topic: string
@@ -64,9 +65,18 @@ export interface RoundOptions {
 export interface RoundReport {
   /** Whether another round may find more to plan without anything new landing. */
   readonly more: boolean
+  /** Whether some partition begins elsewhere now, so that the next round lists it from there. */
+  readonly moved: boolean
   readonly plannedTasks: number
-  /** Segments that cannot be taken yet, in words. */
-  readonly waiting: readonly string[]
+  readonly waiting: readonly WaitingSegment[]
+}
+
+/** What lies at the end of a partition and cannot be taken yet. */
+export interface WaitingSegment {
+  /** In words. */
+  readonly what: string
+  /** Whether both objects of it are there: without its index a segment does not count. */
+  readonly isSegment: boolean
 }
 
 interface Attention {
@@ -82,24 +92,56 @@ export interface TablePlanner {
 
 export function createTablePlanner(context: PlannerContext): TablePlanner {
   const attention = new Map<number, Attention>()
-  let rounds = 0
+  let roundsToFolderListing = 0
 
   const round = (options: RoundOptions): Promise<RoundReport | undefined> =>
     withLease(context, `plan:${context.table.tableId}`, () => discoverAndPlan(options))
 
   async function discoverAndPlan(options: RoundOptions): Promise<RoundReport> {
-    const { metadata, table, runtime } = context
-    if (rounds++ % ROUNDS_BETWEEN_FOLDER_LISTINGS === 0) await registerNewPartitions(context)
+    const { metadata, table, runtime, settings } = context
+    if (roundsToFolderListing-- <= 0) {
+      roundsToFolderListing = 0
+      await registerNewPartitions(context)
+      roundsToFolderListing = ROUNDS_BETWEEN_FOLDER_LISTINGS - 1
+    }
     const nowMs = runtime.nowMs()
-    const due = (await metadata.listPartitions(table.tableId)).filter(
+    const partitions = await metadata.listPartitions(table.tableId)
+    const maxTasks = settings.maxTasksInFlight - (await tasksInFlight(partitions))
+    // A backlog is not listed again and again while converters catch up with what is planned of it.
+    if (maxTasks <= 0) return { more: true, moved: false, plannedTasks: 0, waiting: [] }
+    const due = partitions.filter(
       partition =>
         partition.state === 'active' &&
         (options.landedBeforeMs !== undefined || attentionTo(partition).nextPollMs <= nowMs),
     )
-    const visits = await mapBounded(due, MAX_CONCURRENT_LISTINGS, partition => visit(partition, options))
+    const visits = await mapBounded(due, MAX_CONCURRENT_LISTINGS, partition => visitAlone(partition, options))
     const pending = visits.map(visited => visited.pending).filter(found => found !== undefined)
-    const plannedTasks = await plan(pending, options)
-    return { more: pending.length > 0, plannedTasks, waiting: visits.flatMap(visited => visited.waiting) }
+    const plannedTasks = await plan(pending, { ...options, maxTasks })
+    const failed = visits.find(visited => visited.failure !== undefined)
+    if (failed !== undefined) throw failed.failure
+    return {
+      more: pending.length > 0 || visits.some(visited => visited.moved),
+      moved: visits.some(visited => visited.moved),
+      plannedTasks,
+      waiting: visits.flatMap(visited => visited.waiting),
+    }
+  }
+
+  /** What a stopped partition has in flight waits for a person, and must not hold up the others (DESIGN invariant 4). */
+  async function tasksInFlight(partitions: readonly SourcePartition[]): Promise<number> {
+    const counts = await context.metadata.countTasks(context.table.tableId)
+    const all = counts.queued + counts.claimed + counts.staged + counts.parked
+    const resting = partitions.filter(partition => partition.state !== 'active')
+    return Math.max(0, all - resting.reduce((sum, partition) => sum + partition.tasksInFlight, 0))
+  }
+
+  /** A partition that cannot be listed fails the round only after the others were planned. */
+  async function visitAlone(partition: SourcePartition, options: RoundOptions): Promise<Visit> {
+    try {
+      return await visit(partition, options)
+    } catch (failure) {
+      return { waiting: [], moved: false, failure }
+    }
   }
 
   function attentionTo(partition: SourcePartition): Attention {
@@ -121,9 +163,10 @@ export function createTablePlanner(context: PlannerContext): TablePlanner {
       cursor: partition,
       nowMs,
       settleMs: settings.segmentSettleMs,
+      isConverted: segment => isConverted(context, partition, segment),
     })
     const found = await settle(context, partition, discovery)
-    const inTime = landedBefore(found, options.landedBeforeMs)
+    const inTime = landedBefore(found === 'moved' ? undefined : found, options.landedBeforeMs)
     const known = attentionTo(partition)
     known.intervalMs =
       inTime === undefined
@@ -133,22 +176,24 @@ export function createTablePlanner(context: PlannerContext): TablePlanner {
     if (inTime === undefined) delete known.waitingSinceMs
     else known.waitingSinceMs ??= nowMs
     return {
-      waiting: describeWaiting(partition, discovery),
+      moved: found === 'moved',
+      waiting: waitingOf(partition, discovery, options),
       ...(inTime !== undefined && { pending: pendingOf(partition, inTime, known.waitingSinceMs ?? nowMs) }),
     }
   }
 
-  async function plan(pending: readonly PendingPartition[], options: RoundOptions): Promise<number> {
+  async function plan(
+    pending: readonly PendingPartition[],
+    options: RoundOptions & { readonly maxTasks: number },
+  ): Promise<number> {
     const { metadata, table, settings, queue, runtime } = context
     if (pending.length === 0) return 0
-    const counts = await metadata.countTasks(table.tableId)
-    const inFlight = counts.queued + counts.claimed + counts.staged + counts.parked
     const cut = cutTasks(pending, {
       taskTargetBytes: settings.taskTargetBytes,
       commitIntervalMs: settings.commitIntervalMs,
       nowMs: runtime.nowMs(),
       flush: options.landedBeforeMs !== undefined,
-      maxTasks: Math.max(0, settings.maxTasksInFlight - inFlight),
+      maxTasks: options.maxTasks,
     })
     const planned: string[] = []
     for (const slices of cut) {
@@ -174,7 +219,9 @@ export function createTablePlanner(context: PlannerContext): TablePlanner {
 
 interface Visit {
   readonly pending?: PendingPartition
-  readonly waiting: readonly string[]
+  readonly waiting: readonly WaitingSegment[]
+  readonly moved: boolean
+  readonly failure?: unknown
 }
 
 interface Found {
@@ -182,12 +229,12 @@ interface Found {
   readonly endOffset: bigint
 }
 
-/** Acts on what the listing means; returns the segments to plan, if any. */
+/** Acts on what the listing means; returns the segments to plan, if any. `moved`: it begins elsewhere now. */
 async function settle(
   context: PlannerContext,
   partition: SourcePartition,
   discovery: PartitionDiscovery,
-): Promise<Found | undefined> {
+): Promise<Found | 'moved' | undefined> {
   const { metadata, settings } = context
   const { following, endOffset, broken } = discovery
   const name = `${partition.topic}-${partition.partition}`
@@ -198,10 +245,12 @@ async function settle(
     case 'segments':
       if (following.segments.length > 0 && endOffset !== undefined)
         return endOffset > partition.plannedOffset ? { segments: following.segments, endOffset } : undefined
-      return broken === undefined ? undefined : stop(broken.code, broken.message, broken.details)
+      // Where skip-to went into a damaged segment, or past it, its successor shows how far it reaches.
+      if (broken === undefined || broken.segment.baseOffset < partition.plannedOffset) return undefined
+      return stop(broken.error.code, broken.error.message, broken.error.details)
     case 'replaced': {
       const outcome = await metadata.replanPartition(idOf(partition))
-      if (outcome.kind === 'replanned') return undefined
+      if (outcome.kind === 'replanned') return 'moved'
       return stop(
         'segment-replaced',
         `${name}: segment ${following.segment.key} was replaced after its records were committed. The rows of the old object are in the table. Compare the two, then resume, or skip-to an offset.`,
@@ -220,6 +269,8 @@ async function settle(
         },
       )
     case 'new_incarnation':
+      // What was planned of the old life is committed first, or planned afresh when its segments are gone.
+      if (partition.committedOffset !== partition.plannedOffset) return undefined
       if (settings.onNewIncarnation === 'stop') {
         return stop(
           'topic-recreated',
@@ -229,14 +280,12 @@ async function settle(
           },
         )
       }
-      if (partition.committedOffset === partition.plannedOffset) {
-        await metadata.registerPartition({
-          ...idOf(partition),
-          incarnation: partition.incarnation + 1,
-          firstOffset: following.firstOffset,
-        })
-      }
-      return undefined
+      await metadata.registerPartition({
+        ...idOf(partition),
+        incarnation: partition.incarnation + 1,
+        firstOffset: following.firstOffset,
+      })
+      return 'moved'
   }
 }
 
@@ -270,24 +319,16 @@ async function registerNewPartitions(context: PlannerContext): Promise<void> {
   const known = new Set((await metadata.listPartitions(table.tableId)).map(partition => partition.partition))
   const numbers = (await listPartitionNumbers(source, settings.topic)).filter(number => !known.has(number))
   await mapBounded(numbers, MAX_CONCURRENT_LISTINGS, async partition => {
-    const cursor = { plannedOffset: 0n }
-    const discovery = await discoverPartition({
+    const firstOffset = await discoverStart({
       store: source,
       topic: settings.topic,
       partition,
-      cursor,
       nowMs: runtime.nowMs(),
       settleMs: settings.segmentSettleMs,
-    })
-    const ready = discovery.following.kind === 'segments' ? discovery.following.segments : []
-    const [first, ...others] = ready
-    if (first === undefined || discovery.endOffset === undefined) return
-    const firstOffset = startOffset(settings.startFrom, {
-      partition,
+      startFrom: settings.startFrom,
       tableCreatedAtMs: table.createdAtMs,
-      ready: [first, ...others],
-      endOffset: discovery.endOffset,
     })
+    if (firstOffset === undefined) return
     await metadata.registerPartition({
       tableId: table.tableId,
       topic: settings.topic,
@@ -298,15 +339,44 @@ async function registerNewPartitions(context: PlannerContext): Promise<void> {
   })
 }
 
-function describeWaiting(partition: SourcePartition, discovery: PartitionDiscovery): readonly string[] {
-  if (discovery.waiting === undefined) return []
+async function isConverted(
+  { metadata }: PlannerContext,
+  partition: SourcePartition,
+  segment: Pick<ReadySegment, 'key' | 'etag'>,
+): Promise<boolean> {
+  let after: string | undefined
+  do {
+    const page = await metadata.listAccounts(partition.tableId, {
+      limit: ACCOUNTS_PER_PAGE,
+      ...(after !== undefined && { after }),
+    })
+    const found = page.accounts.some(
+      account =>
+        account.incarnation === partition.incarnation &&
+        account.segments.some(known => known.key === segment.key && known.etag === segment.etag),
+    )
+    if (found) return true
+    after = page.next
+  } while (after !== undefined)
+  return false
+}
+
+function waitingOf(
+  partition: SourcePartition,
+  { waiting }: PartitionDiscovery,
+  { landedBeforeMs = Number.POSITIVE_INFINITY }: RoundOptions,
+): readonly WaitingSegment[] {
+  if (waiting === undefined || waiting.landedAtMs > landedBeforeMs) return []
   const reasons = {
     'no-index': 'its .index is not there yet',
     'no-segment': 'its .kfs is not there yet',
     'older-than-index': 'its .kfs is older than its .index and may be about to be replaced',
   }
   return [
-    `${partition.topic}-${partition.partition}: the segment at offset ${discovery.waiting.baseOffset} waits: ${reasons[discovery.waiting.reason]}`,
+    {
+      what: `${partition.topic}-${partition.partition}: the segment at offset ${waiting.baseOffset} waits: ${reasons[waiting.reason]}`,
+      isSegment: waiting.reason === 'older-than-index',
+    },
   ]
 }
 

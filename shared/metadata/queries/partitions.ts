@@ -30,6 +30,13 @@ const selectAllOfTable = sqlStatement<{ tableId: string }, SourceWithCount>(
   p => sql`select source_partition.*, ${inFlight} from source_partition
     where table_id = ${p.tableId} order by topic, partition, incarnation`,
 )
+const selectCurrentCounted = sqlStatement<
+  { tableId: string; topic: string; partition: number },
+  SourceWithCount
+>(
+  p => sql`select source_partition.*, ${inFlight} from source_partition
+    where table_id = ${p.tableId} and topic = ${p.topic} and partition = ${p.partition} and is_current = 1`,
+)
 const insertSource = insertStatement('source_partition', [
   'table_id',
   'topic',
@@ -49,6 +56,10 @@ const updateState = statement(
       .updateTable('source_partition')
       .set({ state: p.state, state_code: p.code, state_reason: p.reason })
       .where('source_key', '=', p.sourceKey),
+)
+
+const forgetLastPlanned = statement((db, p: { sourceKey: bigint }) =>
+  db.updateTable('source_partition').set({ last_planned: null }).where('source_key', '=', p.sourceKey),
 )
 
 export function nameOf(id: { readonly topic: string; readonly partition: number | bigint }): string {
@@ -101,11 +112,9 @@ export function* registerPartition(
       committed_offset: firstOffset,
     })
   }
-  const registered = (yield* listPartitions(tableId)).find(
-    found => found.topic === topic && found.partition === partition,
-  )
+  const registered = yield* first(selectCurrentCounted, { tableId, topic, partition })
   invariant(registered !== undefined, `partition ${nameOf(input)} is gone right after it was registered`)
-  return registered
+  return partitionOf(registered, registered.tasks_in_flight)
 }
 
 function stillInFlight(id: PartitionId & { readonly incarnation: number }, current: Source): AppError {
@@ -172,6 +181,9 @@ export function* pausePartition(id: PartitionId, note: OperatorNote): Steps<void
 export function* resumePartition(id: PartitionId, note: OperatorNote): Steps<void> {
   const source = yield* requireSource(id)
   yield* activateSource(source.source_key)
+  // A person takes the new object as it is: discovery finds its place again from the planned offset, not from the old object.
+  if (source.state_code === 'segment-replaced')
+    yield* change(forgetLastPlanned, { sourceKey: source.source_key })
   const requeued = yield* requeueParkedTasksOf(source.source_key)
   yield* appendEvent({
     type: 'operator.resume',

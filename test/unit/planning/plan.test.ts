@@ -75,16 +75,26 @@ describe('cutTasks', () => {
     const busy = pending(0, [10], { idle: false })
     expect(cutTasks([busy], DUE)).toEqual([])
     expect(ranges(cutTasks([busy, pending(1, [10])], { ...OPTIONS, nowMs: 1000 }))).toEqual([
-      ['0:0-10'],
       ['1:0-10'],
+      ['0:0-10'],
     ])
   })
 
   test('the rest behind a full task of its partition never shares one', () => {
     expect(ranges(cutTasks([pending(0, [100, 10]), pending(1, [10])], { ...OPTIONS, nowMs: 1000 }))).toEqual([
+      ['1:0-10'],
       ['0:0-10'],
       ['0:10-20'],
+    ])
+  })
+
+  test('when there is no room for all, partitions take turns: one backlog does not hold up the others', () => {
+    const partitions = [pending(0, [100, 100, 100]), pending(1, [100, 100]), pending(2, [100])]
+    expect(ranges(cutTasks(partitions, { ...OPTIONS, maxTasks: 4 }))).toEqual([
+      ['0:0-10'],
       ['1:0-10'],
+      ['2:0-10'],
+      ['0:10-20'],
     ])
   })
 
