@@ -4,41 +4,15 @@
  * What is in the table is read from the data files themselves (`_kafka` offsets); what should be there, from the segments; the ledger
  * says only which offsets were skipped and which segments were converted. Changes nothing. Memory: two bits per offset.
  */
-import type { AccountedRange } from '../../shared/flow.ts'
-import type {
-  CommittedAccount,
-  MetadataStore,
-  SourcePartition,
-  TableDetail,
-} from '../../shared/metadata/metadata-store.ts'
+import type { OffsetRange } from '../../shared/flow.ts'
+import type { MetadataStore, TableDetail } from '../../shared/metadata/metadata-store.ts'
 import type { ObjectStore } from '../../shared/object-store/object-store.ts'
 import { liveFiles } from '../tables/live-files.ts'
-import { createOffsetSet, type OffsetSet } from './offset-set.ts'
-import { readOffsets } from './read-offsets.ts'
-import { readSegmentOffsets } from './read-segment-offsets.ts'
-
-const ACCOUNTS_PER_PAGE = 500
-
-/** Counts of offsets, but for `rows` and `dead_letters`, which count what is in the files. A stable interface (docs/cli.md). */
-export interface AuditReport {
-  readonly table: string
-  readonly rows: bigint
-  readonly dead_letters: bigint
-  /** Control batches, `dlq_mode: skip`, and what a person gave up with skip-to. */
-  readonly skipped: bigint
-  /** Offsets that their segments do not hold. */
-  readonly absent: bigint
-  /** Offsets that should be in the table and are not. */
-  readonly gaps: bigint
-  /** Rows or dead letters that are there once too often, or that no segment holds. */
-  readonly duplicates: bigint
-  /** Offsets that no segment held: the brokers' loss. */
-  readonly source_gaps: bigint
-  /** Offsets whose segments are gone, so that only the ledger vouches for them. */
-  readonly unverifiable: bigint
-  /** The first findings, in words. */
-  readonly findings: readonly string[]
-}
+import { allAccounts } from './all-accounts.ts'
+import { type AuditReport, type AuditTally, createAuditTally } from './audit-tally.ts'
+import { checkAccount } from './check-account.ts'
+import { countPositions, DEAD_LETTER_PATHS, ROW_PATHS } from './count-positions.ts'
+import { type Life, lifeOf, loadLives, nameOfLife } from './life.ts'
 
 export interface AuditContext {
   readonly metadata: MetadataStore
@@ -52,156 +26,49 @@ export interface AuditedTable {
   readonly metadataColumns: 'struct' | 'flat' | 'none'
 }
 
-const MAX_FINDINGS = 100
-
-/** One life of a partition, up to its watermark. */
-interface Life {
-  readonly topic: string
-  readonly partition: number
-  readonly incarnation: number
-  readonly firstOffset: bigint
-  readonly committedOffset: bigint
-  readonly rows: OffsetSet
-  readonly deadLetters: OffsetSet
-  /** Below it, accounts and operator skips cover everything from `firstOffset`. */
-  coveredTo: bigint
+interface Audit {
+  readonly lives: readonly Life[]
+  readonly tally: AuditTally
+  /** Whether rows carry their offsets. */
+  readonly hasPositions: boolean
 }
 
 export async function auditTable(context: AuditContext, table: AuditedTable): Promise<AuditReport> {
-  const tally = createTally(table.rows.name)
+  const { rows, deadLetters, metadataColumns } = table
+  const tally = createAuditTally(rows.name)
   // Watermarks first: files loaded after them hold every row below them, and rows above are left for the next audit.
-  const lives = (await context.metadata.listPartitions(table.rows.tableId, { pastIncarnations: true })).map(
-    startLife,
-  )
-  const hasPositions = table.metadataColumns !== 'none'
-  if (hasPositions) await countFiles(context, table, { lives, tally })
-  await countDeadLetters(context, table, { lives, tally })
-  await checkAccounts(context, table, { lives, tally, hasPositions })
-  if (!hasPositions) await compareTotals(context, table, { tally, lives })
+  const lives = await loadLives(context.metadata, rows.tableId)
+  const audit = { lives, tally, hasPositions: metadataColumns !== 'none' }
+  if (metadataColumns === 'none') await compareTotals(context, rows, tally)
+  else await countPositions(context, { table: rows, paths: ROW_PATHS[metadataColumns], kind: 'rows' }, audit)
+  await countPositions(context, { table: deadLetters, paths: DEAD_LETTER_PATHS, kind: 'deadLetters' }, audit)
+  await checkAccounts(context, rows, audit)
   for (const life of lives) {
-    if (life.coveredTo < life.committedOffset) {
-      tally.add(
-        'gaps',
-        life.committedOffset - life.coveredTo,
-        `${nameOf(life)}: offsets ${life.coveredTo} to ${life.committedOffset - 1n} have no account`,
-      )
-    }
+    if (life.coveredTo < life.committedOffset) addUncovered(life, life.committedOffset, tally)
   }
   return tally.report()
 }
 
-interface Audit {
-  readonly lives: readonly Life[]
-  readonly tally: Tally
-}
-
-function startLife(partition: SourcePartition): Life {
-  const { topic, partition: number, incarnation, firstOffset, committedOffset } = partition
-  return {
-    topic,
-    partition: number,
-    incarnation,
-    firstOffset,
-    committedOffset,
-    rows: createOffsetSet(),
-    deadLetters: createOffsetSet(),
-    coveredTo: firstOffset,
-  }
-}
-
-// ---- what is in the files -----------------------------------------------------------------------------------------
-
-async function countFiles(context: AuditContext, table: AuditedTable, audit: Audit): Promise<void> {
-  const paths = table.metadataColumns === 'flat' ? FLAT_PATHS : STRUCT_PATHS
-  await countPositions(context, { table: table.rows, paths, count: 'rows', setOf: life => life.rows }, audit)
-}
-
-async function countDeadLetters(context: AuditContext, table: AuditedTable, audit: Audit): Promise<void> {
-  await countPositions(
-    context,
-    {
-      table: table.deadLetters,
-      paths: DEAD_LETTER_PATHS,
-      count: 'dead_letters',
-      setOf: life => life.deadLetters,
-    },
-    audit,
-  )
-}
-
-const STRUCT_PATHS = { topic: '_kafka.topic', partition: '_kafka.partition', offset: '_kafka.offset' }
-const FLAT_PATHS = { topic: '_kafka_topic', partition: '_kafka_partition', offset: '_kafka_offset' }
-const DEAD_LETTER_PATHS = { topic: 'topic', partition: 'partition', offset: 'offset' }
-
-interface Counted {
-  readonly table: TableDetail
-  readonly paths: typeof STRUCT_PATHS
-  readonly count: 'rows' | 'dead_letters'
-  readonly setOf: (life: Life) => OffsetSet
-}
-
-async function countPositions(
-  context: AuditContext,
-  { table, paths, count, setOf }: Counted,
-  { lives, tally }: Audit,
-): Promise<void> {
-  const byPartition = Map.groupBy(lives, life => `${life.topic}-${life.partition}`)
-  for await (const { topic, partition, offset } of readOffsets(context, table, paths)) {
-    const candidates = byPartition.get(`${topic}-${partition}`) ?? []
-    // A recreated topic uses offsets again: each life may hold an offset once.
-    const isNew = candidates.some(
-      life => offset >= life.firstOffset && offset < life.committedOffset && setOf(life).add(offset),
-    )
-    const current = candidates.at(-1)
-    // Committed while the audit reads: the next one counts it.
-    if (!isNew && current !== undefined && offset >= current.committedOffset) continue
-    tally.add(count, 1n)
-    if (isNew) continue
-    const what = `is once too often among the ${count.replace('_', ' ')}`
-    tally.add('duplicates', 1n, `${topic}-${partition} offset ${offset} ${what}`)
-  }
-}
-
-// ---- what should be there -----------------------------------------------------------------------------------------
-
 async function checkAccounts(
-  context: AuditContext,
-  table: AuditedTable,
-  audit: Audit & { readonly hasPositions: boolean },
+  { metadata, source }: AuditContext,
+  { tableId }: TableDetail,
+  { lives, tally, hasPositions }: Audit,
 ): Promise<void> {
-  const { lives, tally } = audit
-  const { metadata } = context
-  const lifeOf = (account: { topic: string; partition: number; incarnation: number }) =>
-    lives.find(
-      life =>
-        life.topic === account.topic &&
-        life.partition === account.partition &&
-        life.incarnation === account.incarnation,
-    )
-  const skips = await metadata.listOperatorSkips(table.rows.tableId)
-  const covered = new Map<Life, { startOffset: bigint; endOffset: bigint }[]>(lives.map(life => [life, []]))
-  for (const skip of skips) {
-    const life = lifeOf(skip)
-    if (life === undefined) continue
+  const covered = new Map<Life, OffsetRange[]>(lives.map(life => [life, []]))
+  for (const skip of await metadata.listOperatorSkips(tableId)) {
+    const life = lifeOf(lives, skip)
+    if (life === undefined || skip.endOffset > life.committedOffset) continue
     tally.add('skipped', skip.endOffset - skip.startOffset)
     covered.get(life)?.push(skip)
   }
-  let after: string | undefined
-  do {
-    const page = await metadata.listAccounts(table.rows.tableId, {
-      limit: ACCOUNTS_PER_PAGE,
-      ...(after !== undefined && { after }),
-    })
-    for (const account of page.accounts) {
-      const life = lifeOf(account)
-      if (life === undefined || account.endOffset > life.committedOffset) continue
-      covered.get(life)?.push(account)
-      for (const range of account.ranges)
-        tally.add(COUNT_OF_KIND[range.kind], range.endOffset - range.startOffset)
-      await checkAccount(context, account, { life, tally, hasPositions: audit.hasPositions })
-    }
-    after = page.next
-  } while (after !== undefined)
+  for await (const account of allAccounts(metadata, tableId)) {
+    const life = lifeOf(lives, account)
+    if (life === undefined || account.endOffset > life.committedOffset) continue
+    covered.get(life)?.push(account)
+    for (const range of account.ranges)
+      tally.add(COUNT_OF_KIND[range.kind], range.endOffset - range.startOffset)
+    await checkAccount(account, { source, life, tally, hasPositions })
+  }
   for (const [life, ranges] of covered) checkCoverage(life, ranges, tally)
 }
 
@@ -213,157 +80,50 @@ const COUNT_OF_KIND = {
 } as const
 
 /** Accounts follow one another without a hole or an overlap. */
-function checkCoverage(
-  life: Life,
-  ranges: readonly { startOffset: bigint; endOffset: bigint }[],
-  tally: Tally,
-): void {
-  for (const range of [...ranges].sort((a, b) =>
-    a.startOffset < b.startOffset ? -1 : a.startOffset > b.startOffset ? 1 : 0,
-  )) {
-    if (range.startOffset > life.coveredTo) {
-      tally.add(
-        'gaps',
-        range.startOffset - life.coveredTo,
-        `${nameOf(life)}: offsets ${life.coveredTo} to ${range.startOffset - 1n} have no account`,
-      )
+function checkCoverage(life: Life, ranges: readonly OffsetRange[], tally: AuditTally): void {
+  const inOrder = [...ranges].sort((a, b) => Number(a.startOffset > b.startOffset) || -1)
+  for (const { startOffset, endOffset } of inOrder) {
+    if (startOffset > life.coveredTo) addUncovered(life, startOffset, tally)
+    if (startOffset < life.coveredTo) {
+      const reaches = endOffset < life.coveredTo
+      const twice = (reaches ? endOffset : life.coveredTo) - startOffset
+      const what = `${twice} offsets from ${startOffset} on are accounted for twice`
+      tally.add('duplicates', twice, `${nameOfLife(life)}: ${what}`)
     }
-    if (range.startOffset < life.coveredTo) {
-      tally.add(
-        'duplicates',
-        life.coveredTo - range.startOffset,
-        `${nameOf(life)}: offsets from ${range.startOffset} to ${life.coveredTo - 1n} are accounted for twice`,
-      )
-    }
-    if (range.endOffset > life.coveredTo) life.coveredTo = range.endOffset
+    if (endOffset > life.coveredTo) life.coveredTo = endOffset
   }
 }
 
-interface AccountCheck {
-  readonly life: Life
-  readonly tally: Tally
-  readonly hasPositions: boolean
+function addUncovered(life: Life, upTo: bigint, tally: AuditTally): void {
+  const what = `offsets ${life.coveredTo} to ${upTo - 1n} have no account`
+  tally.add('gaps', upTo - life.coveredTo, `${nameOfLife(life)}: ${what}`)
 }
 
-/** Holds one account against its segments and the files. */
-async function checkAccount(
-  context: AuditContext,
-  account: CommittedAccount,
-  check: AccountCheck,
-): Promise<void> {
-  const { life, tally, hasPositions } = check
-  const { startOffset, endOffset } = account
-  const expected = await readSegmentOffsets(context.source, account)
-  if (expected === undefined) {
-    tally.add('unverifiable', endOffset - startOffset)
-    if (hasPositions) checkCounts(account, check)
-    return
-  }
-  const ranges = account.ranges.values()
-  let range = ranges.next().value
-  for (let offset = startOffset; offset < endOffset; offset++) {
-    while (range !== undefined && range.endOffset <= offset) range = ranges.next().value
-    const kind = range !== undefined && offset >= range.startOffset ? range.kind : undefined
-    if (kind === 'source_gap' && range !== undefined) {
-      offset = range.endOffset - 1n
-      continue
-    }
-    const found = (life.rows.has(offset) ? 1 : 0) + (life.deadLetters.has(offset) ? 1 : 0)
-    const finding = judge({ isRecord: expected.has(offset), found, kind, hasPositions })
-    if (finding !== undefined)
-      tally.add(finding.count, 1n, `${nameOf(life)} offset ${offset} ${finding.what}`)
-  }
-}
-
-interface OffsetFacts {
-  /** Whether a segment holds a user record there. */
-  readonly isRecord: boolean
-  /** Rows and dead letters there. */
-  readonly found: number
-  /** What the ledger says of it, other than a row or a dead letter. */
-  readonly kind: AccountedRange['kind'] | undefined
-  readonly hasPositions: boolean
-}
-
-function judge({
-  isRecord,
-  found,
-  kind,
-  hasPositions,
-}: OffsetFacts): { readonly count: 'gaps' | 'duplicates'; readonly what: string } | undefined {
-  if (found === 2) return { count: 'duplicates', what: 'is both a row and a dead letter' }
-  if (found > 0 && !isRecord)
-    return { count: 'duplicates', what: 'is in the table, and its segment does not hold it' }
-  if (found > 0 && kind !== undefined)
-    return { count: 'duplicates', what: `is in the table, and the ledger says ${kind}` }
-  if (found > 0) return undefined
-  if (!isRecord && kind === undefined)
-    return { count: 'gaps', what: 'is in no segment, and the ledger does not say so' }
-  if (isRecord && kind !== 'skipped' && hasPositions)
-    return { count: 'gaps', what: 'is in its segment, and neither a row nor a dead letter' }
-  return undefined
-}
-
-/** Without the segments: the files must hold as many offsets of the range as the ledger says. */
-function checkCounts(
-  { startOffset, endOffset, rowCount, deadLetterCount }: CommittedAccount,
-  { life, tally }: AccountCheck,
-): void {
-  let found = 0n
-  for (let offset = startOffset; offset < endOffset; offset++) {
-    if (life.rows.has(offset)) found++
-    if (life.deadLetters.has(offset)) found++
-  }
-  const difference = rowCount + deadLetterCount - found
-  const what = `${nameOf(life)}: offsets ${startOffset} to ${endOffset - 1n} hold ${found} rows and dead letters, and the ledger says ${rowCount + deadLetterCount}`
-  if (difference > 0n) tally.add('gaps', difference, what)
-  if (difference < 0n) tally.add('duplicates', -difference, what)
-}
+/** Reads of the ledger and of the files' list that must fall between two commits; more than a few tries mean a busy table. */
+const MAX_TRIES = 20
 
 /** Tables without metadata columns: rows cannot be told apart, so only their number is held against the ledger. */
-async function compareTotals(context: AuditContext, table: AuditedTable, { tally }: Audit): Promise<void> {
-  const { rowCount } = await context.metadata.sumAccounts(table.rows.tableId)
-  let inFiles = 0n
-  for await (const file of liveFiles(context.metadata, table.rows)) inFiles += file.recordCount
-  tally.add('rows', inFiles)
-  if (inFiles < rowCount)
-    tally.add('gaps', rowCount - inFiles, `the files hold ${inFiles} rows, and the ledger says ${rowCount}`)
-  if (inFiles > rowCount)
-    tally.add(
-      'duplicates',
-      inFiles - rowCount,
-      `the files hold ${inFiles} rows, and the ledger says ${rowCount}`,
-    )
-}
-
-const nameOf = (life: Pick<Life, 'topic' | 'partition'>) => `${life.topic}-${life.partition}`
-
-// ---- counting -----------------------------------------------------------------------------------------------------
-
-type CountName = Exclude<keyof AuditReport, 'table' | 'findings'>
-
-interface Tally {
-  add(count: CountName, by: bigint, finding?: string): void
-  report(): AuditReport
-}
-
-function createTally(table: string): Tally {
-  const counts: Record<CountName, bigint> = {
-    rows: 0n,
-    dead_letters: 0n,
-    skipped: 0n,
-    absent: 0n,
-    gaps: 0n,
-    duplicates: 0n,
-    source_gaps: 0n,
-    unverifiable: 0n,
+async function compareTotals(
+  { metadata }: AuditContext,
+  table: TableDetail,
+  tally: AuditTally,
+): Promise<void> {
+  for (let tries = 0; tries < MAX_TRIES; tries++) {
+    const version = (await metadata.loadTable(table.name))?.version
+    const { rowCount } = await metadata.sumAccounts(table.tableId)
+    let inFiles = 0n
+    for await (const file of liveFiles(metadata, table)) inFiles += file.recordCount
+    // A commit in between would show as a difference that is none.
+    if (inFiles !== rowCount && version !== (await metadata.loadTable(table.name))?.version) continue
+    tally.add('rows', inFiles)
+    const what = `the files hold ${inFiles} rows, and the ledger says ${rowCount}`
+    if (inFiles < rowCount) tally.add('gaps', rowCount - inFiles, what)
+    if (inFiles > rowCount) tally.add('duplicates', inFiles - rowCount, what)
+    return
   }
-  const findings: string[] = []
-  return {
-    add(count, by, finding) {
-      counts[count] += by
-      if (finding !== undefined && findings.length < MAX_FINDINGS) findings.push(finding)
-    },
-    report: () => ({ table, ...counts, findings }),
-  }
+  tally.add(
+    'unverifiable',
+    0n,
+    `${table.name}: commits kept coming while its files were counted; audit it again`,
+  )
 }

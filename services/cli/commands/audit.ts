@@ -1,4 +1,5 @@
-import { type AuditReport, auditTable } from '../../audit/audit-table.ts'
+import { auditTable } from '../../audit/audit-table.ts'
+import type { AuditReport } from '../../audit/audit-tally.ts'
 import { DEAD_LETTER_SUFFIX } from '../../tables/declare-table.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
 import { type ConfigOption, findNamed, withStores } from '../load-config-file.ts'

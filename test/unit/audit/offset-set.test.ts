@@ -21,3 +21,13 @@ test('an offset set answers as a Set does, across chunk borders and beyond 2^53'
     }),
   )
 })
+
+test('hasAny looks into a range of any width, its end exclusive', () => {
+  const set = createOffsetSet()
+  set.add(65_535n)
+  set.add(2n ** 62n)
+  expect(set.hasAny(0n, 65_535n)).toBe(false)
+  expect(set.hasAny(65_535n, 65_536n)).toBe(true)
+  expect(set.hasAny(65_536n, 2n ** 62n)).toBe(false)
+  expect(set.hasAny(65_536n, 2n ** 62n + 1n)).toBe(true)
+})

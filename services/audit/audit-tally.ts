@@ -1,0 +1,52 @@
+/** Adds up what an audit finds. Field names are a stable interface (docs/cli.md). */
+
+/** Counts of offsets, but for `rows` and `dead_letters`, which count what is in the files. */
+export interface AuditReport {
+  readonly table: string
+  readonly rows: bigint
+  readonly dead_letters: bigint
+  /** Control batches, `dlq_mode: skip`, and what a person gave up with skip-to. */
+  readonly skipped: bigint
+  /** Offsets that their segments do not hold. */
+  readonly absent: bigint
+  /** Offsets that should be in the table and are not. */
+  readonly gaps: bigint
+  /** Rows or dead letters that are there once too often, or that no segment holds. */
+  readonly duplicates: bigint
+  /** Offsets that no segment held: the brokers' loss. */
+  readonly source_gaps: bigint
+  /** Offsets whose segments are gone, so that only the ledger vouches for them. */
+  readonly unverifiable: bigint
+  /** The first findings, in words. */
+  readonly findings: readonly string[]
+}
+
+const MAX_FINDINGS = 100
+
+export type CountName = Exclude<keyof AuditReport, 'table' | 'findings'>
+
+export interface AuditTally {
+  add(count: CountName, by: bigint, finding?: string): void
+  report(): AuditReport
+}
+
+export function createAuditTally(table: string): AuditTally {
+  const counts: Record<CountName, bigint> = {
+    rows: 0n,
+    dead_letters: 0n,
+    skipped: 0n,
+    absent: 0n,
+    gaps: 0n,
+    duplicates: 0n,
+    source_gaps: 0n,
+    unverifiable: 0n,
+  }
+  const findings: string[] = []
+  return {
+    add(count, by, finding) {
+      counts[count] += by
+      if (finding !== undefined && findings.length < MAX_FINDINGS) findings.push(finding)
+    },
+    report: () => ({ table, ...counts, findings }),
+  }
+}
