@@ -68,7 +68,6 @@ export async function runTask(context: TaskRunnerContext, taskId: string): Promi
     const result = await context.convert(task, claim)
     const outcome = await metadata.commitTask({ claim, ...result })
     if (outcome.kind === 'fenced') return { kind: 'fenced' }
-    await reportGaps(metadata, task, result)
     return {
       kind: 'committed',
       tableId: task.tableId,
@@ -90,26 +89,6 @@ async function keepClaim(context: TaskRunnerContext, claim: Claim, signal: Abort
     if (signal.aborted) return
     // A lost claim is no reason to stop early: the commit is refused in any case, and only it decides.
     await metadata.extendClaim(claim, claimLeaseMs).catch(() => false)
-  }
-}
-
-/** A hole in the source is the brokers' loss: reported, not hidden. */
-async function reportGaps(metadata: MetadataStore, task: ConvertTask, result: ConvertedTask): Promise<void> {
-  for (const account of result.accounts) {
-    for (const gap of account.ranges.filter(range => range.kind === 'source_gap')) {
-      await metadata.appendEvent({
-        type: 'source.gap',
-        tableId: task.tableId,
-        topic: account.topic,
-        partition: account.partition,
-        message: `No segment of ${account.topic}-${account.partition} holds offsets ${gap.startOffset} to ${gap.endOffset - 1n}: the brokers lost them, or retention removed them before they were converted. The table goes on after them.`,
-        details: {
-          startOffset: gap.startOffset.toString(),
-          endOffset: gap.endOffset.toString(),
-          incarnation: account.incarnation,
-        },
-      })
-    }
   }
 }
 

@@ -100,6 +100,17 @@ export function describeCommit(open: OpenMetadata): void {
     expect(await store.commitTask(commit)).toMatchObject({ tableVersion: 1n })
   })
 
+  it('reports a hole in the source in the commit itself, and once', async () => {
+    await planned(store, 'a', sliceOf(0, 0, 10))
+    await claimed(store, 'a')
+    const commit = commitOf('a', [sliceOf(0, 0, 10)], { ranges: [[range('source_gap', 4, 7)]] })
+    await store.commitTask(commit)
+    expect(await store.commitTask(commit)).toEqual({ kind: 'fenced' })
+    expect(await store.listEvents({ tableId: TABLE, limit: 9 })).toMatchObject([
+      { type: 'source.gap', partition: 0, details: { startOffset: '4', endOffset: '7', incarnation: 0 } },
+    ])
+  })
+
   it('keeps dead letters with their neighbours: files of the other table live in the same commit', async () => {
     await planned(store, 'a', sliceOf(0, 0, 10))
     await planned(store, 'b', sliceOf(0, 10, 20))

@@ -24,6 +24,7 @@ import {
   statement,
 } from '../steps.ts'
 import { findClaimed } from './claims.ts'
+import { appendEvent } from './events.ts'
 import { findDeadLetterTable, raiseVersion } from './tables.ts'
 import {
   findTaskByKey,
@@ -102,6 +103,7 @@ export function* commitTask(commit: TaskCommit): Steps<TaskCommitOutcome> {
   const version = isLive ? yield* raiseVersion(task.table_id) : undefined
   yield* keepFiles(task, commit, version)
   yield* keepAccounts(task, slices, commit)
+  yield* reportGaps(task, commit)
   if (version === undefined) {
     for (const slice of slices) yield* setSliceState(slice, 'done')
     yield* finishTask(task, 'staged')
@@ -165,6 +167,23 @@ function* keepFiles(task: Task, { files }: TaskCommit, version: bigint | undefin
       }
     }),
   )
+}
+
+/** A hole in the source is the brokers' loss: reported with the commit that passes over it, so that no crash hides it. */
+function* reportGaps(task: Task, { accounts }: TaskCommit): Steps<void> {
+  for (const { topic, partition, incarnation, ranges } of accounts) {
+    for (const { kind, startOffset, endOffset } of ranges) {
+      if (kind !== 'source_gap') continue
+      yield* appendEvent({
+        type: 'source.gap',
+        tableId: task.table_id,
+        topic,
+        partition,
+        message: `No segment of ${topic}-${partition} holds offsets ${startOffset} to ${endOffset - 1n}: the brokers lost them, or retention removed them before they were converted. The table goes on after them.`,
+        details: { startOffset, endOffset, incarnation },
+      })
+    }
+  }
 }
 
 function* keepAccounts(task: Task, slices: readonly Slice[], commit: TaskCommit): Steps<void> {
