@@ -20,9 +20,12 @@ export interface DecodeFigure {
 const ROUNDS = 7
 const WARM_UP_ROUNDS = 3
 const CHUNK_RECORDS = 2048
-const BYTES_PER_SHAPE = 32 * 1024 * 1024
+export interface DecodeBenchOptions {
+  readonly bytesPerShape?: number
+}
 
-export function benchDecode(): DecodeFigure[] {
+export function benchDecode({ bytesPerShape = 32 * 1024 * 1024 }: DecodeBenchOptions = {}): DecodeFigure[] {
+  const countFor = (bytesPerRecord: number) => Math.ceil(bytesPerShape / bytesPerRecord)
   const shapes: [string, Shape][] = [
     ['flat', flatOrders(countFor(360), 1)],
     ['nested', nestedEvents(countFor(1400), 1)],
@@ -33,8 +36,6 @@ export function benchDecode(): DecodeFigure[] {
   ]
   return shapes.map(([name, shape]) => figureOf(name, shape))
 }
-
-const countFor = (bytesPerRecord: number) => Math.ceil(BYTES_PER_SHAPE / bytesPerRecord)
 
 function figureOf(name: string, { schema, values }: Shape): DecodeFigure {
   const slices = slicesOf(values)

@@ -17,7 +17,6 @@ import { assembleSegment } from '../shared/segment/segment-writer.ts'
 
 const CODECS: readonly WriterCodec[] = ['none', 'gzip', 'snappy', 'snappy-raw', 'lz4', 'zstd']
 const BATCHES = 24
-const MEASURE_MS = 1500
 const WARM_UP_RUNS = 4
 
 interface Shape {
@@ -61,61 +60,98 @@ function encodeBatches({ recordsPerBatch, value }: Shape): Uint8Array[] {
 }
 
 /** Calls a second, by CPU time: other work on the machine does not count. */
-function callsPerCpuSecond(run: () => void): number {
+function callsPerCpuSecond(run: () => void, measureMs: number): number {
   for (let i = 0; i < WARM_UP_RUNS; i++) run()
   const cpu = process.cpuUsage()
   const start = performance.now()
   let calls = 0
-  for (; performance.now() - start < MEASURE_MS; calls++) run()
+  do {
+    run()
+    calls++
+  } while (performance.now() - start < measureMs)
   const { user, system } = process.cpuUsage(cpu)
   return (calls * 1e6) / (user + system)
 }
 
-for (const shape of SHAPES) {
-  const raw = encodeBatches(shape)
-  const rawBytes = raw.reduce((sum, batch) => sum + batch.byteLength, 0)
-  const recordCount = BATCHES * shape.recordsPerBatch
-  for (const codec of CODECS) {
-    const compressed = raw.map(batch => compressRecords(codec, batch))
-    const batches = compressed.map((records, b) => {
-      const baseOffset = BigInt(b * shape.recordsPerBatch)
-      const lastOffsetDelta = shape.recordsPerBatch - 1
-      const bytes = frame(records, {
-        baseOffset,
-        lastOffsetDelta,
-        attributes: attributesOfCodec(codec),
-        baseTimestampMs: 1.7e12,
-        maxTimestampMs: 1.7e12,
-        producerId: -1n,
-        recordCount: shape.recordsPerBatch,
-      })
-      return {
-        bytes,
-        baseOffset,
-        lastOffset: baseOffset + BigInt(lastOffsetDelta),
-        recordCount: shape.recordsPerBatch,
-      }
-    })
-    // As object stores hand it out, so that nothing is copied.
-    const segment = copyPadded(assembleSegment(batches, { createdAtMs: 0 }).segment)
-    const buffers = createSegmentBuffers()
-    const whole = callsPerCpuSecond(() => {
-      for (const batch of readBatches(segment, { key: 'bench', buffers })) void batch
-    })
-    const scratch = createScratch()
-    const inflating =
-      codec === 'none'
-        ? Number.POSITIVE_INFINITY
-        : callsPerCpuSecond(() => {
-            const readCodec = codec === 'snappy-raw' ? 'snappy' : codec
-            for (const records of compressed)
-              decompressRecords(readCodec, records, { key: 'bench', byteOffset: 0, scratch })
-          })
-    const perSecond = (calls: number) => `${Math.round((calls * rawBytes) / 1e6)}`.padStart(6)
-    console.log(
-      `${shape.name.padEnd(7)} ${codec.padEnd(10)} ratio ${(rawBytes / segment.byteLength).toFixed(1).padStart(4)}` +
-        `  whole ${perSecond(whole)} MB/s, ${((whole * recordCount) / 1e6).toFixed(1).padStart(5)} M records/s` +
-        `  decompression alone ${codec === 'none' ? '     -' : perSecond(inflating)} MB/s`,
-    )
-  }
+export interface SegmentFigure {
+  readonly shape: string
+  readonly codec: WriterCodec
+  /** Raw bytes over those of the segment. */
+  readonly compression_ratio: number
+  /** Envelope, checksums, decompression and records, of raw bytes. */
+  readonly mb_per_s: number
+  readonly records_per_s: number
+  /** Undefined without a codec. */
+  readonly decompression_mb_per_s?: number
 }
+
+export interface SegmentBenchOptions {
+  /** How long each figure is measured. */
+  readonly measureMs?: number
+}
+
+export function benchSegment({ measureMs = 1500 }: SegmentBenchOptions = {}): SegmentFigure[] {
+  return SHAPES.flatMap(shape => {
+    const raw = encodeBatches(shape)
+    return CODECS.map(codec => figureOf({ shape, codec, raw, measureMs }))
+  })
+}
+
+interface Measured {
+  readonly shape: Shape
+  readonly codec: WriterCodec
+  readonly raw: readonly Uint8Array[]
+  readonly measureMs: number
+}
+
+function figureOf({ shape, codec, raw, measureMs }: Measured): SegmentFigure {
+  const rawBytes = raw.reduce((sum, batch) => sum + batch.byteLength, 0)
+  const compressed = raw.map(batch => compressRecords(codec, batch))
+  const segment = segmentOf(compressed, codec, shape.recordsPerBatch)
+  const buffers = createSegmentBuffers()
+  const whole = callsPerCpuSecond(() => {
+    for (const batch of readBatches(segment, { key: 'bench', buffers })) void batch
+  }, measureMs)
+  const perSecond = (calls: number) => Math.round((calls * rawBytes) / 1e6)
+  const figure = {
+    shape: shape.name,
+    codec,
+    compression_ratio: Number((rawBytes / segment.byteLength).toFixed(2)),
+    mb_per_s: perSecond(whole),
+    records_per_s: Math.round(whole * BATCHES * shape.recordsPerBatch),
+  }
+  if (codec === 'none') return figure
+  const readCodec = codec === 'snappy-raw' ? 'snappy' : codec
+  const scratch = createScratch()
+  const inflating = callsPerCpuSecond(() => {
+    for (const records of compressed)
+      decompressRecords(readCodec, records, { key: 'bench', byteOffset: 0, scratch })
+  }, measureMs)
+  return { ...figure, decompression_mb_per_s: perSecond(inflating) }
+}
+
+/** As object stores hand it out, so that nothing is copied. */
+function segmentOf(
+  compressed: readonly Uint8Array[],
+  codec: WriterCodec,
+  recordsPerBatch: number,
+): Uint8Array {
+  const batches = compressed.map((records, b) => {
+    const baseOffset = BigInt(b * recordsPerBatch)
+    const lastOffsetDelta = recordsPerBatch - 1
+    const bytes = frame(records, {
+      baseOffset,
+      lastOffsetDelta,
+      attributes: attributesOfCodec(codec),
+      baseTimestampMs: 1.7e12,
+      maxTimestampMs: 1.7e12,
+      producerId: -1n,
+      recordCount: recordsPerBatch,
+    })
+    const lastOffset = baseOffset + BigInt(lastOffsetDelta)
+    return { bytes, baseOffset, lastOffset, recordCount: recordsPerBatch }
+  })
+  return copyPadded(assembleSegment(batches, { createdAtMs: 0 }).segment)
+}
+
+if (import.meta.main) console.table(benchSegment())

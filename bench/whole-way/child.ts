@@ -1,0 +1,64 @@
+/** What the bench and its child processes say to each other, by Node's IPC with structured clones. One question is open at a time. */
+import { type ChildProcess, fork } from 'node:child_process'
+import { siblingModule } from '../../shared/runtime/module-url.ts'
+
+/** CPU time of the whole process, its garbage collector and compiler threads included. */
+export interface RunFigure {
+  readonly cpuSeconds: number
+  readonly rows: number
+}
+
+export interface Child<Question> {
+  /** What a question is answered with is said where the child answers it. */
+  ask<Answer>(question: Question): Promise<Answer>
+  end(): Promise<void>
+}
+
+type Reply = { readonly answer: unknown } | { readonly failure: string }
+
+/** Starts `<name>.ts` of this folder. What it prints goes to stderr. */
+export function startChild<Question extends object>(name: string): Child<Question> {
+  const child: ChildProcess = fork(siblingModule(import.meta.url, `./${name}`), {
+    serialization: 'advanced',
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  })
+  child.stdout?.pipe(process.stderr)
+  const exited = new Promise<never>((_, reject) => {
+    child.once('exit', code => reject(new Error(`The bench's ${name} process ended with exit code ${code}`)))
+  })
+  exited.catch(() => undefined)
+  return {
+    async ask<Answer>(question: Question) {
+      const reply = new Promise<Reply>(resolve => child.once('message', message => resolve(message as Reply)))
+      child.send(question)
+      const found = await Promise.race([reply, exited])
+      if ('failure' in found) throw new Error(`The bench's ${name} process failed: ${found.failure}`)
+      // Both ends are this folder's.
+      return found.answer as Answer
+    },
+    async end() {
+      child.disconnect()
+      await exited.catch(() => undefined)
+    },
+  }
+}
+
+/** The child's side: answers questions until the parent hangs up. */
+export function answerQuestions<Question>(answer: (question: Question) => Promise<unknown>): void {
+  process.on('message', (question: Question) => {
+    void reply(answer, question)
+  })
+}
+
+async function reply<Question>(answer: (question: Question) => Promise<unknown>, question: Question) {
+  try {
+    process.send?.({ answer: await answer(question) })
+  } catch (error) {
+    process.send?.({ failure: error instanceof Error ? (error.stack ?? error.message) : String(error) })
+  }
+}
+
+export function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1e6
+}

@@ -1,0 +1,78 @@
+import { spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+
+const MAIN = fileURLToPath(new URL('../../bench/main.ts', import.meta.url))
+
+function bench(...args: string[]) {
+  return spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8', maxBuffer: 16 * 1024 * 1024 })
+}
+
+const rate = z.number().positive()
+const stage = z.strictObject({ mb_per_s: z.number().min(0), share: z.number().min(0).max(1) })
+const wholeWay = z.strictObject({
+  shape: z.enum(['flat', 'nested']),
+  codec: z.enum(['none', 'lz4', 'snappy', 'zstd', 'gzip']),
+  mb_per_s: rate,
+  ratio_to_duckdb: rate,
+  duckdb_mb_per_s: rate,
+  with_kafka_columns: z.strictObject({ mb_per_s: rate, ratio_to_duckdb: rate }),
+  peak_rss_bytes: rate,
+  duckdb_peak_rss_bytes: rate,
+  records: rate,
+  value_bytes: rate,
+  segment_bytes: rate,
+  file_bytes: rate,
+  runs: rate,
+  stages: z.strictObject({
+    crc: stage,
+    decompress: stage,
+    records: stage,
+    decode: stage,
+    statistics: stage,
+    arrow: stage,
+    parquet: stage,
+    other: stage,
+  }),
+})
+const machine = z.strictObject({
+  node: z.string(),
+  platform: z.string(),
+  cpu: z.string(),
+  cpus: z.number().positive(),
+})
+
+describe('npm run bench', () => {
+  it('prints the whole way for both shapes and every codec as one JSON object, with DuckDB beside it', () => {
+    const { status, stdout, stderr } = bench('--only', 'whole_way', '--json', '--quick')
+    expect(status, stderr).toBe(0)
+    const figures = z
+      .strictObject({ machine, quick: z.literal(true), whole_way: z.array(wholeWay) })
+      .parse(JSON.parse(stdout))
+    const rows = figures.whole_way
+    expect(new Set(rows.map(row => `${row.shape} ${row.codec}`)).size).toBe(10)
+    for (const row of rows) {
+      expect(row.ratio_to_duckdb).toBeCloseTo(row.mb_per_s / row.duckdb_mb_per_s, 1)
+      const shares = Object.values(row.stages).reduce((sum, { share }) => sum + share, 0)
+      expect(shares).toBeCloseTo(1, 1)
+      expect(row.stages.decompress.share > 0).toBe(row.codec !== 'none')
+    }
+  })
+
+  it('prints the other figures under their names', () => {
+    for (const name of ['decode', 'parquet', 'segment', 'metadata']) {
+      const { status, stdout, stderr } = bench('--only', name, '--json', '--quick')
+      expect(status, stderr).toBe(0)
+      const rows = z.record(z.string(), z.unknown()).parse(JSON.parse(stdout))[name]
+      expect(z.array(z.record(z.string(), z.unknown())).parse(rows).length, name).toBeGreaterThan(2)
+    }
+  })
+
+  it('refuses a bench that it does not have with exit code 2 and the names of those that it has', () => {
+    const { status, stdout, stderr } = bench('--only', 'whole-way', '--json')
+    expect(status).toBe(2)
+    expect(stdout).toBe('')
+    expect(stderr).toContain('whole_way, memory, decode, parquet, segment, metadata')
+  })
+})
