@@ -85,7 +85,7 @@ export const ORDERS = `
 const FLAT_ORDERS = `
   - name: shop.orders_flat${ORDERS_TABLE}
     metadata_columns: flat
-    partition_by: [currency, "bucket(2, customer.id)", "truncate(200000, amount)"]`
+    partition_by: [currency, "bucket(2, customer.id)", "truncate(1000000, amount)"]`
 
 export const EVERY_TABLE = `${ORDERS}${FLAT_ORDERS}${RAW_TOPICS.map(rawTable).join('')}`
 

@@ -73,8 +73,20 @@ def scan(request):
     if request.get("filter"):
         schema = pruned.projection()
         predicate = expression_to_pyarrow(bind(schema, condition, case_sensitive=True), schema)
-        result["unprunedRows"] = rows_of(table.scan(snapshot_id=snapshot_id).to_arrow().filter(predicate))
+        result["unprunedRows"] = rows_of(whole_table(request, table, snapshot_id).filter(predicate))
     return result
+
+
+whole_tables = {}
+
+
+def whole_table(request, table, snapshot_id):
+    """The whole table, read once for the filters that are tried on it one after another; only the last one is kept."""
+    key = (request["metadata"], snapshot_id)
+    if key not in whole_tables:
+        whole_tables.clear()
+        whole_tables[key] = table.scan(snapshot_id=snapshot_id).to_arrow()
+    return whole_tables[key]
 
 
 def canonical_rows(arrow, fields, request):

@@ -133,25 +133,40 @@ def scan(request):
     """With a filter, `unprunedRows` holds what the same predicate leaves of a full scan that was materialised before filtering."""
     fields = schema_fields(load_table(request), request)
     filtered = frame(request).where(request["filter"]) if request.get("filter") else frame(request)
-    result = {"rows": canonical_rows(filtered, fields, request), "plannedFiles": planned_files(filtered)}
+    wanted = selection(filtered, fields, request)
+    result = {"rows": canonical_rows(wanted, fields), "plannedFiles": planned_files(wanted)}
     if request.get("filter"):
-        whole = frame(request).localCheckpoint(eager=True)
-        result["unprunedRows"] = canonical_rows(whole.where(request["filter"]), fields, request)
+        whole = materialised(request).where(request["filter"])
+        result["unprunedRows"] = canonical_rows(selection(whole, fields, request), fields)
     return result
 
 
-def canonical_rows(data, fields, request):
+whole_tables = {}
+
+
+def materialised(request):
+    """The whole table, read once for the filters that are tried on it one after another; only the last one is kept."""
+    key = (table_name(request), request.get("snapshotId"))
+    if key not in whole_tables:
+        whole_tables.clear()
+        whole_tables[key] = frame(request).localCheckpoint(eager=True)
+    return whole_tables[key]
+
+
+def selection(data, fields, request):
     if request.get("orderBy"):
         data = data.orderBy(*request["orderBy"])
-    wanted = [f for f in fields if request.get("columns") is None or f["name"] in request["columns"]]
-    names = [f["name"] for f in wanted]
-    return [{f["name"]: encode(f["type"], row[f["name"]]) for f in wanted} for row in data.select(*names).collect()]
+    return data.select(*[f["name"] for f in fields if request.get("columns") is None or f["name"] in request["columns"]])
 
 
-def planned_files(data):
-    """Data files left after manifest and statistics pruning, as the Iceberg scan node reports them."""
-    data.collect()
-    plan = data._jdf.queryExecution().executedPlan()
+def canonical_rows(data, fields):
+    wanted = [f for f in fields if f["name"] in data.columns]
+    return [{f["name"]: encode(f["type"], row[f["name"]]) for f in wanted} for row in data.collect()]
+
+
+def planned_files(collected):
+    """Data files left after manifest and statistics pruning, as the Iceberg scan node of the plan that was collected reports them."""
+    plan = collected._jdf.queryExecution().executedPlan()
     leaves = plan.collectLeaves()
     metrics = [leaves.apply(at).metrics().get("resultDataFiles") for at in range(leaves.size())]
     return sum(int(metric.get().value()) for metric in metrics if metric.isDefined())
