@@ -41,8 +41,16 @@ export function openConvertPool(size: number, stores: ThreadStores): ConvertPool
     async convert(request) {
       const worker = idle.pop() ?? start()
       busy.add(worker)
-      const reply = await ask(worker, request)
-      busy.delete(worker)
+      let reply: ConvertReply
+      try {
+        reply = await ask(worker, request)
+      } catch (error) {
+        // Its place is free at once: the thread itself may take a while to end.
+        await worker.terminate()
+        throw error
+      } finally {
+        busy.delete(worker)
+      }
       idle.push(worker)
       if (reply.kind === 'converted') return reply.result
       throw new AppError(reply)

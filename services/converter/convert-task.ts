@@ -79,7 +79,8 @@ export function createDecoder(rows: ConvertTarget, settings: ConvertSettings, ar
     unknownFields: settings.unknownFields,
     metadataMode: settings.metadataColumns,
     maxRows: MAX_BATCH_ROWS,
-    maxBytes: MAX_BATCH_BYTES,
+    // A file is closed between two batches, so they are no larger than the file is to be.
+    maxBytes: Math.min(MAX_BATCH_BYTES, settings.targetFileBytes),
     arena,
   })
 }

@@ -9,9 +9,11 @@
 import type { ColumnBatch } from '../../shared/columns/column.ts'
 import { takeRows } from '../../shared/columns/take-rows.ts'
 import type { DataFile } from '../../shared/iceberg/data-file.ts'
+import { dataFilePath } from '../../shared/iceberg/locations.ts'
 import { partitionPath } from '../../shared/iceberg/partition-path.ts'
 import type { PartitionSpec, PartitionValue } from '../../shared/iceberg/partition-spec.ts'
 import type { Schema } from '../../shared/iceberg/schema.ts'
+import { partitionToJson } from '../../shared/metadata/json-columns.ts'
 import { locationToKey } from '../../shared/object-store/locations.ts'
 import type { ObjectStore } from '../../shared/object-store/object-store.ts'
 import {
@@ -43,8 +45,8 @@ export interface PartitionWriters {
 }
 
 interface OpenWriter {
+  readonly key: string
   readonly partition: readonly PartitionValue[]
-  readonly path: string
   readonly writer: ParquetWriter
 }
 
@@ -58,16 +60,17 @@ export function openPartitionWriters(
   let filesNamed = 0
 
   async function append(partition: readonly PartitionValue[], batch: ColumnBatch): Promise<void> {
-    const path = partitionPath(settings.spec, settings.schema, partition)
-    let target = open.get(path)
+    // By value: null and the text "null", or the two zeros, share a folder's name and must not share a file.
+    const key = partitionToJson(partition)
+    let target = open.get(key)
     if (target === undefined) {
       if (open.size >= settings.maxOpenPartitions) await finishLargest()
       target = {
+        key,
         partition,
-        path,
         writer: createParquetWriter({ schema: settings.schema, compression: settings.compression }),
       }
-      open.set(path, target)
+      open.set(key, target)
     }
     await target.writer.append(batch)
     if (target.writer.estimatedFileBytes >= settings.targetFileBytes) await finishOne(target)
@@ -84,10 +87,11 @@ export function openPartitionWriters(
   }
 
   async function finishOne(target: OpenWriter): Promise<void> {
-    open.delete(target.path)
+    open.delete(target.key)
     const file = await target.writer.finish()
-    const folder = target.path === '' ? 'data' : `data/${target.path}`
-    const path = `${settings.location}/${folder}/${claimToken}-${String(filesNamed++).padStart(5, '0')}.parquet`
+    const folder = partitionPath(settings.spec, settings.schema, target.partition)
+    const name = `${claimToken}-${String(filesNamed++).padStart(5, '0')}.parquet`
+    const path = dataFilePath(settings.location, folder, name)
     const outcome = await warehouse.put(locationToKey(warehouse, path), file.bytes, { ifNoneMatch: true })
     invariant(
       outcome.kind === 'written',

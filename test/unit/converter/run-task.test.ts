@@ -1,0 +1,165 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { runTask, type TaskRunnerContext } from '../../../services/converter/run-task.ts'
+import { AppError } from '../../../shared/runtime/errors.ts'
+import { ids, land } from '../../fakes/land-segments.ts'
+import { openPipeline, type Pipeline } from '../../fakes/pipeline-fixture.ts'
+
+let pipeline: Pipeline
+beforeEach(async () => {
+  pipeline = await openPipeline({ limits: { max_task_attempts: 3, claim_lease: '30s' } })
+  await land(pipeline.source, ids(0, 10))
+  await pipeline.plan({ everything: true })
+})
+afterEach(() => pipeline.close())
+
+const clean = { gaps: 0n, duplicates: 0n, unverifiable: 0n, findings: [] }
+const unavailable = () => new AppError({ code: 'store-unavailable', next: 'retry', message: 'not now' })
+const theTask = async () => (await pipeline.metadata.listRunnableTasks(1))[0] ?? 'none'
+const tasks = async () => {
+  const { tableId } = (await pipeline.declare()).rows
+  return await pipeline.metadata.countTasks(tableId)
+}
+
+function context(convert: TaskRunnerContext['convert']): TaskRunnerContext {
+  const { metadata, runtime } = pipeline
+  return { metadata, runtime, convert, worker: 'worker', claimLeaseMs: 30_000, maxTaskAttempts: 3 }
+}
+
+/** Waits out every pause before a retry. */
+async function convertPatiently(rounds: number): Promise<void> {
+  for (let round = 0; round < rounds; round++) {
+    await pipeline.convert()
+    pipeline.runtime.advance(60_000)
+  }
+}
+
+describe('runTask', () => {
+  test('a store that fails for a while holds a task up, and no longer', async () => {
+    let failures = 0
+    pipeline.warehouse.before = () => {
+      if (failures++ < 10) throw unavailable()
+    }
+    await convertPatiently(12)
+    expect(failures).toBeGreaterThan(10)
+    expect(await pipeline.audit()).toMatchObject({ ...clean, rows: 10n })
+    expect(await pipeline.partition()).toMatchObject({ state: 'active', committedOffset: 10n })
+    expect(await pipeline.eventTypes()).toContain('task.failing')
+  })
+
+  test('a failure that nobody classified is tried a few times, then parked', async () => {
+    const failing = context(async () => {
+      throw new TypeError('undefined is not a function')
+    })
+    const taskId = await theTask()
+    for (let attempt = 0; attempt < 5; attempt++) {
+      await runTask(failing, taskId)
+      pipeline.runtime.advance(60_000)
+    }
+    expect(await pipeline.partition()).toMatchObject({ state: 'stopped', stateCode: 'unexpected-failure' })
+    expect(await tasks()).toMatchObject({ parked: 1, queued: 0 })
+    expect((await runTask(failing, taskId)).kind).toBe('passed')
+  })
+
+  test('a broken invariant gives the task back and ends the process', async () => {
+    const broken = context(async () => {
+      throw new AppError({ code: 'broken-invariant', next: 'fatal', message: 'no' })
+    })
+    await expect(runTask(broken, await theTask())).rejects.toMatchObject({ code: 'broken-invariant' })
+    expect(await tasks()).toMatchObject({ queued: 1, claimed: 0 })
+  })
+
+  test('a zombie whose lease ran out commits nothing, and leaves only orphan files', async () => {
+    const taskId = await theTask()
+    const outcome = await runTask(
+      context(async (task, claim) => {
+        const { rows, deadLetters } = await pipeline.declare()
+        const result = await pipeline.parts.convert({
+          task,
+          claimToken: claim.token,
+          sourceName: 'local',
+          rows: targetOf(rows),
+          deadLetters: targetOf(deadLetters),
+          settings: SETTINGS,
+        })
+        // Stopped by its machine for longer than its lease: the extensions come too late as well.
+        pipeline.runtime.advance(31_000)
+        expect((await pipeline.convert()).map(other => other.kind)).toEqual(['committed'])
+        return result
+      }),
+      taskId,
+    )
+    expect(outcome.kind).toBe('fenced')
+    expect(await pipeline.audit()).toMatchObject({ ...clean, rows: 10n })
+    const written = await fileNames()
+    expect(written).toHaveLength(2)
+  })
+
+  test('a claim is extended while the conversion goes on', async () => {
+    const taskId = await theTask()
+    const outcome = await runTask(
+      context(async (task, claim) => {
+        for (let step = 0; step < 10; step++) {
+          pipeline.runtime.advance(10_000)
+          // Lets the extension run.
+          await new Promise(resolve => process.nextTick(resolve))
+        }
+        expect(
+          await pipeline.metadata.claimTask(taskId, { token: 'thief', leaseMs: 1, worker: 'b' }),
+        ).toEqual({
+          kind: 'held',
+        })
+        expect(claim.token).not.toBe('thief')
+        return {
+          files: [],
+          deadLetters: [],
+          accounts: task.slices.map(({ topic, partition, incarnation, startOffset, endOffset }) => ({
+            topic,
+            partition,
+            incarnation,
+            startOffset,
+            endOffset,
+            rowCount: 0n,
+            deadLetterCount: 0n,
+            ranges: [{ kind: 'skipped' as const, startOffset, endOffset }],
+            maxTimestampMs: -1,
+          })),
+        }
+      }),
+      taskId,
+    )
+    expect(outcome.kind).toBe('committed')
+  })
+
+  test('a worker that died is followed by another once its lease is over', async () => {
+    await pipeline.metadata.claimTask(await theTask(), { token: 'dead', leaseMs: 30_000, worker: 'dead' })
+    expect(await pipeline.convert()).toEqual([])
+    pipeline.runtime.advance(30_001)
+    expect((await pipeline.convert()).map(outcome => outcome.kind)).toEqual(['committed'])
+  })
+})
+
+async function fileNames(): Promise<readonly string[]> {
+  const names: string[] = []
+  for await (const { key } of pipeline.warehouse.list({ prefix: '' }))
+    if (key.endsWith('.parquet')) names.push(key)
+  return names
+}
+
+const SETTINGS = {
+  format: 'json',
+  fieldOptions: new Map(),
+  unknownFields: 'ignore',
+  metadataColumns: 'struct',
+  compression: 'zstd',
+  targetFileBytes: 1 << 20,
+  dlqMode: 'dlq',
+  dlqMaxRatio: 1,
+  onSourceGap: 'continue',
+  maxOpenPartitions: 10,
+} as const
+
+function targetOf({ name, location, schemas, specs }: Awaited<ReturnType<Pipeline['declare']>>['rows']) {
+  const [schema, spec] = [schemas[0], specs[0]]
+  if (schema === undefined || spec === undefined) throw new Error(`${name} has no schema`)
+  return { name, location, schema, spec }
+}
