@@ -1,0 +1,32 @@
+/**
+ * The same small story again and again, with one fault at each call in turn: whatever a process was doing when it died, when a store
+ * gave no clear answer, or when it slept past its leases, the story ends well.
+ */
+import { describe, expect, test } from 'vitest'
+import type { Fault } from './fault-plan.ts'
+import { FREEZE_MS, tellStory } from './one-fault.ts'
+
+const isLong = process.env.TIDEWATER_TEST_LONG === '1'
+/** Brokers lose offsets in both partitions, and replace a segment. */
+const SEEDS = isLong ? [11, 33, 47] : [11]
+/** Steps between the calls that a sample looks at; prime, so that the faults hit different calls. */
+const SAMPLE_STRIDE = 13
+
+const FAULTS: readonly [string, Fault][] = [
+  ['killed before', { kind: 'crash', when: 'before' }],
+  ['killed right after', { kind: 'crash', when: 'after' }],
+  ['refused at', { kind: 'fail', when: 'before' }],
+  ['left without an answer to', { kind: 'fail', when: 'after' }],
+  ['frozen before', { kind: 'freeze', when: 'before', forMs: FREEZE_MS }],
+  ['frozen after', { kind: 'freeze', when: 'after', forMs: FREEZE_MS }],
+]
+
+describe.each(SEEDS)('story of seed %i', seed => {
+  test.each(FAULTS)('a process %s any call', { timeout: 1_200_000 }, async (_name, fault) => {
+    const { calls } = await tellStory({ seed })
+    expect(calls).toBeGreaterThan(50)
+    const stride = isLong ? 1 : SAMPLE_STRIDE
+    const first = isLong ? 1 : 1 + FAULTS.findIndex(([, known]) => known === fault) * 2
+    for (let at = first; at <= calls; at += stride) await tellStory({ seed, fault, at })
+  })
+})
