@@ -5,7 +5,7 @@
  * round finds it, renders the same bytes under the same keys, and goes on. Callers hold the table's publish lease.
  */
 
-import { DEFAULT_MERGE_POLICY } from '../../shared/iceberg/plan-manifests.ts'
+import { DEFAULT_MERGE_POLICY, type MergePolicy } from '../../shared/iceberg/plan-manifests.ts'
 import {
   planSnapshot,
   renderSnapshotObjects,
@@ -21,6 +21,8 @@ export interface CutContext {
   readonly metadata: MetadataStore
   readonly warehouse: ObjectStore
   readonly runtime: Runtime
+  /** When small manifests are merged; simulations merge sooner than the default. */
+  readonly mergePolicy?: MergePolicy
 }
 
 /** The new snapshot, or `undefined` when the state holds no file that the last one does not show. */
@@ -32,7 +34,7 @@ export async function cutSnapshot(context: CutContext, tableId: string): Promise
   const plan = planSnapshot(input, {
     snapshotId: newSnapshotId(runtime),
     timestampMs: runtime.nowMs(),
-    mergePolicy: DEFAULT_MERGE_POLICY,
+    mergePolicy: context.mergePolicy ?? DEFAULT_MERGE_POLICY,
   })
   // The sidecar's name is its content's hash, so it may stand before the intent that names it.
   if (plan.sidecar !== undefined) await putImmutable(warehouse, plan.sidecar.path, plan.sidecar.bytes)
@@ -46,7 +48,10 @@ export async function cutSnapshot(context: CutContext, tableId: string): Promise
     }
   }
   await metadata.completeSnapshot(cut)
-  return { ...plan.snapshot, state: 'cut' }
+  const snapshot: SnapshotRecord = { ...plan.snapshot, state: 'cut' }
+  if (input.intent === undefined) return snapshot
+  // What a crash left behind shows the state of then: what was committed since follows at once.
+  return (await cutSnapshot(context, tableId)) ?? snapshot
 }
 
 async function loadMergedFiles(

@@ -1,13 +1,15 @@
 /** Publishes a declared table and its dead letters: at every commit interval, or now. */
-import { invariant } from '../../shared/runtime/errors.ts'
+import { AppError, invariant } from '../../shared/runtime/errors.ts'
 import { runLoop } from '../../shared/runtime/loop.ts'
 import { type Parts, problemOf } from '../parts.ts'
 import type { DeclaredTable } from '../tables/declare-table.ts'
 import { type PublishOutcome, publishTable } from './publish-table.ts'
 
-/** How long `publishNow` waits for another process that is publishing the same table. */
+/** How long `publishNow` waits for another process that is publishing the same table, and how often it tries what fails. */
 const MAX_BUSY_WAITS = 600
 const BUSY_WAIT_MS = 200
+const MAX_ATTEMPTS = 5
+const FIRST_RETRY_DELAY_MS = 200
 
 export async function publishUntilStopped(
   parts: Parts,
@@ -15,11 +17,15 @@ export async function publishUntilStopped(
   signal: AbortSignal,
 ): Promise<void> {
   const intervalMs = table.config.commitIntervalMs
-  const onFailure = problemOf(parts, `${table.config.name}: publishing`)
-  await runLoop({ runtime: parts.runtime, signal, intervalMs, onFailure }, async () => {
-    for (const name of namesOf(table)) await publishAndReport(parts, table, name)
-    return { again: false }
+  // Each on its own: trouble with the rows does not hold up the dead letters.
+  const loops = namesOf(table).map(name => {
+    const onFailure = problemOf(parts, `${name}: publishing`)
+    return runLoop({ runtime: parts.runtime, signal, intervalMs, onFailure }, async () => {
+      await publishAndReport(parts, table, name)
+      return { again: false }
+    })
   })
+  await Promise.all(loops)
 }
 
 /** Answers with what could not be published, in words. */
@@ -29,27 +35,57 @@ export async function publishNow(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const reasons: string[] = []
-  for (const name of namesOf(table)) {
-    let outcomes = await publishAndReport(parts, table, name)
-    for (
-      let waits = 0;
-      outcomes.some(outcome => outcome.kind === 'busy') && waits < MAX_BUSY_WAITS && !signal.aborted;
-      waits++
-    ) {
-      await parts.runtime.sleep(BUSY_WAIT_MS, signal)
-      outcomes = await publishAndReport(parts, table, name)
-    }
-    for (const outcome of outcomes) {
-      if (outcome.kind === 'busy')
-        reasons.push(`${name}: another process has been publishing it for too long`)
-      if (outcome.kind === 'failed' || outcome.kind === 'held')
-        reasons.push(`${name}: ${outcome.error.message}`)
-    }
-  }
+  for (const name of namesOf(table)) reasons.push(...(await publishPatiently(parts, table, name, signal)))
   return reasons
 }
 
+async function publishPatiently(
+  parts: Parts,
+  table: DeclaredTable,
+  name: string,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  let waits = 0
+  for (let attempts = 1; ; ) {
+    const outcomes = await publishOnce(parts, table, name)
+    const isBusy = outcomes.some(outcome => outcome.kind === 'busy')
+    const hasFailed = outcomes.some(outcome => outcome.kind === 'failed')
+    const mayTryAgain = isBusy ? ++waits < MAX_BUSY_WAITS : hasFailed && attempts < MAX_ATTEMPTS
+    if (!mayTryAgain || signal.aborted) return reasonsOf(name, outcomes)
+    await parts.runtime.sleep(isBusy ? BUSY_WAIT_MS : FIRST_RETRY_DELAY_MS * 2 ** attempts, signal)
+    if (!isBusy) attempts++
+  }
+}
+
+type Attempt = PublishOutcome | { readonly kind: 'failed'; readonly error: AppError }
+
+/** A failure before any catalog was reached is an outcome too. */
+async function publishOnce(parts: Parts, table: DeclaredTable, name: string): Promise<readonly Attempt[]> {
+  try {
+    return await publishAndReport(parts, table, name)
+  } catch (error) {
+    if (!(error instanceof AppError) || error.next === 'fatal') throw error
+    problemOf(parts, `${name}: publishing`)(error)
+    return [{ kind: 'failed', error }]
+  }
+}
+
+function reasonsOf(name: string, outcomes: readonly Attempt[]): readonly string[] {
+  return outcomes.flatMap(outcome => {
+    if (outcome.kind === 'busy') return [`${name}: another process has been publishing it for too long`]
+    if (outcome.kind === 'failed' || outcome.kind === 'held') return [`${name}: ${outcome.error.message}`]
+    return []
+  })
+}
+
 const namesOf = ({ rows, deadLetters }: DeclaredTable) => [rows.name, deadLetters.name]
+
+/** One round for the table and its dead letters. */
+export async function publishRound(parts: Parts, table: DeclaredTable): Promise<readonly PublishOutcome[]> {
+  const outcomes: PublishOutcome[] = []
+  for (const name of namesOf(table)) outcomes.push(...(await publishAndReport(parts, table, name)))
+  return outcomes
+}
 
 async function publishAndReport(
   parts: Parts,

@@ -37,6 +37,18 @@ export async function publishToCatalog(
   table: TableDetail,
   catalog: Catalog,
 ): Promise<CatalogOutcome> {
+  const outcome = await bringForward(context, table, catalog)
+  if (outcome.kind !== 'published') return outcome
+  // An intent that a crash left behind may show an older snapshot: the newest follows at once.
+  const next = await bringForward(context, table, catalog)
+  return next.kind === 'unchanged' ? outcome : next
+}
+
+async function bringForward(
+  context: PublishContext,
+  table: TableDetail,
+  catalog: Catalog,
+): Promise<CatalogOutcome> {
   const { metadata } = context
   const publication = await metadata.loadPublication(table.tableId, catalog.name)
   if (publication.state === 'held') return { kind: 'held', error: heldError(table, catalog, publication) }
@@ -53,6 +65,7 @@ export async function publishToCatalog(
       message: cause.message,
       atVersion: publication.metadataVersion,
     })
+    if (state === 'held') await reportHeld(metadata, { table, catalog, cause })
     return { kind: state === 'held' ? 'held' : 'failed', error: cause }
   }
 }
@@ -186,6 +199,22 @@ async function refuseOvertaken(
     code: 'publication-overtaken',
     next: 'retry',
     message: `Publishing ${table.name} to catalog ${catalog.name}: another publisher did so meanwhile. The table is loaded again.`,
+  })
+}
+
+async function reportHeld(
+  metadata: MetadataStore,
+  {
+    table,
+    catalog,
+    cause,
+  }: { readonly table: TableDetail; readonly catalog: Catalog; readonly cause: AppError },
+): Promise<void> {
+  await metadata.appendEvent({
+    type: 'publication.held',
+    tableId: table.tableId,
+    message: `${cause.message} Look into it, then: tidewater resume ${table.name} --why …`,
+    details: { catalog: catalog.name, code: cause.code },
   })
 }
 

@@ -11,7 +11,8 @@ import type { TaskOutcome } from '../../services/converter/run-task.ts'
 import type { Parts } from '../../services/parts.ts'
 import { roundsOf } from '../../services/planning/plan-loop.ts'
 import type { Progress } from '../../services/progress.ts'
-import { publishNow } from '../../services/publisher/publish-loop.ts'
+import { publishRound } from '../../services/publisher/publish-loop.ts'
+import type { PublishOutcome } from '../../services/publisher/publish-table.ts'
 import { type DeclaredTable, declareTable } from '../../services/tables/declare-table.ts'
 import type { Config } from '../../shared/config/config.ts'
 import { loadConfig } from '../../shared/config/load-config.ts'
@@ -51,8 +52,8 @@ export interface Pipeline {
   convert(): Promise<readonly TaskOutcome[]>
   /** Plans and converts until there is nothing more to do without time passing. */
   settle(): Promise<void>
-  /** Answers with what could not be published. */
-  publish(): Promise<readonly string[]>
+  /** One round of publishing, the table's rows first. */
+  publish(): Promise<readonly PublishOutcome[]>
   audit(): Promise<AuditReport>
   partition(number?: number): Promise<SourcePartition>
   eventTypes(): Promise<readonly string[]>
@@ -145,7 +146,7 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
       }
       throw new Error('the pipeline does not settle')
     },
-    publish: async () => publishNow(parts, await declare(), new AbortController().signal),
+    publish: async () => publishRound(parts, await declare()),
     async audit() {
       const { rows, deadLetters, config: table } = await declare()
       return await auditTable(

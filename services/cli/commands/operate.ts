@@ -6,7 +6,10 @@ import type {
   PartitionId,
   TableDetail,
 } from '../../../shared/metadata/metadata-store.ts'
-import { AppError } from '../../../shared/runtime/errors.ts'
+import type { ObjectStore } from '../../../shared/object-store/object-store.ts'
+import { AppError, invariant } from '../../../shared/runtime/errors.ts'
+import { readLogEnd } from '../../discovery/log-end.ts'
+import { DEAD_LETTER_SUFFIX } from '../../tables/declare-table.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
 import { type ConfigOption, findNamed, withStores } from '../load-config-file.ts'
 import { note, print } from '../terminal.ts'
@@ -25,21 +28,36 @@ export async function pause(options: OperateOptions, tableName: string): Promise
   })
 }
 
+/** Of a whole table: every partition of it goes on as well, whatever stopped it. */
 export async function resume(options: OperateOptions, tableName: string): Promise<ExitCode> {
   return await operate(options, tableName, async ({ metadata, table, partition, by }) => {
-    if (partition === undefined) await metadata.setTableState(table.tableId, 'active', by)
-    else await metadata.resumePartition(partition, by)
+    if (partition === undefined) {
+      await metadata.setTableState(table.tableId, 'active', by)
+      const partitions = await metadata.listPartitions(table.tableId)
+      for (const held of partitions.filter(({ state }) => state !== 'active'))
+        await metadata.resumePartition(held, by)
+    } else await metadata.resumePartition(partition, by)
     print(`${tableName}${partition === undefined ? '' : ` partition ${partition.partition}`} goes on`)
     return EXIT.done
   })
 }
 
-export async function skipTo(
-  options: OperateOptions & { readonly offset: bigint },
-  tableName: string,
-): Promise<ExitCode> {
-  return await operate(options, tableName, async ({ metadata, partition, by }) => {
+interface SkipOptions extends OperateOptions {
+  readonly offset: bigint
+  readonly force?: boolean
+}
+
+export async function skipTo(options: SkipOptions, tableName: string): Promise<ExitCode> {
+  return await operate(options, tableName, async ({ metadata, partition, by, source }) => {
     if (partition === undefined) return EXIT.usage
+    const { topic, partition: number } = partition
+    const logEnd = options.force ? undefined : await readLogEnd(source, topic, number)
+    if (logEnd !== undefined && options.offset > logEnd) {
+      note(
+        `tidewater: the segments of ${topic}-${number} end at offset ${logEnd - 1n}; skipping to ${options.offset} would give up records that are not there yet. Name an offset up to ${logEnd}, or add --force.`,
+      )
+      return EXIT.failed
+    }
     const outcome = await metadata.skipTo(partition, options.offset, by)
     if (outcome.kind === 'refused') {
       note(`tidewater: ${outcome.reason}`)
@@ -47,7 +65,7 @@ export async function skipTo(
     }
     const { startOffset, endOffset } = outcome.range
     print(
-      `${partition.topic}-${partition.partition}: offsets ${startOffset} to ${endOffset - 1n} are given up; it goes on at ${endOffset}`,
+      `${topic}-${number}: offsets ${startOffset} to ${endOffset - 1n} are given up; it goes on at ${endOffset}`,
     )
     return EXIT.done
   })
@@ -67,6 +85,7 @@ interface Operation {
   readonly table: TableDetail
   readonly partition?: PartitionId
   readonly by: OperatorNote
+  readonly source: ObjectStore
 }
 
 async function operate(
@@ -74,12 +93,21 @@ async function operate(
   tableName: string,
   body: (operation: Operation) => Promise<ExitCode>,
 ): Promise<ExitCode> {
-  return await withStores(options, async ({ metadata }) => {
+  return await withStores(options, async ({ config, metadata, sources }) => {
     const tables = (await metadata.listTables()).filter(table => table.kind === 'rows')
     const table = findNamed('table', tables, tableName)
     const partition =
       options.partition === undefined ? undefined : await partitionOf(metadata, table, options.partition)
-    return await body({ metadata, table, by: noteOf(options), ...(partition !== undefined && { partition }) })
+    const { source: sourceName } = findNamed('declared table', config.tables, tableName)
+    const source = sources.get(sourceName)
+    invariant(source !== undefined, `table ${tableName} names a configured source`)
+    return await body({
+      metadata,
+      table,
+      source,
+      by: noteOf(options),
+      ...(partition !== undefined && { partition }),
+    })
   })
 }
 
