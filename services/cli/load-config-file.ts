@@ -1,4 +1,5 @@
 /** Reads the configuration file and opens what it names. */
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { Config } from '../../shared/config/config.ts'
 import { formatConfigErrors } from '../../shared/config/config-error.ts'
@@ -34,12 +35,18 @@ export async function withConfig(
   return EXIT.usage
 }
 
-/** Runs `body` with the stores and the metadata database of the configuration open. */
+/** Runs `body` with the stores and the metadata database of the configuration open. Looking creates nothing: without a database, 1. */
 export async function withStores(
   option: ConfigOption,
   body: (parts: StoreParts) => Promise<ExitCode>,
 ): Promise<ExitCode> {
   return await withConfig(option, async config => {
+    if (!existsSync(config.metadata.path)) {
+      note(
+        `tidewater: there is no metadata database at ${config.metadata.path} yet; tidewater run creates it`,
+      )
+      return EXIT.failed
+    }
     const parts = await openStores(config, systemRuntime)
     try {
       return await body(parts)

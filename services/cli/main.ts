@@ -38,7 +38,13 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
 }
 
 /** Errors that the user mends in tidewater.yaml or on the command line. */
-const CONFIGURATION_CODES = new Set(['table-changed', 'invalid-store-url', 'unknown-name'])
+const CONFIGURATION_CODES = new Set([
+  'table-changed',
+  'invalid-store-url',
+  'location-outside-store',
+  'land-option-invalid',
+  'unknown-name',
+])
 
 type Runs = <O>(
   command: (options: O, ...args: string[]) => Promise<ExitCode>,
@@ -159,6 +165,7 @@ function addOperatorCommands(program: Command, runs: Runs): void {
     .argument('<table>')
     .requiredOption('--partition <n>', 'the partition', wholeNumber)
     .requiredOption('--offset <n>', 'the first offset to take again', offset)
+    .option('--force', 'also beyond the last offset that the segments hold')
     .requiredOption(...why)
     .action(runs(skipTo))
   program

@@ -7,6 +7,7 @@ import { parseHeaders, type RecordHeader } from '../../shared/segment/record-hea
 import type { RecordSlices } from '../../shared/segment/record-slices.ts'
 import { placeOfKey } from '../../shared/segment/segment-key.ts'
 import { readBatches } from '../../shared/segment/segment-reader.ts'
+import { bytesField } from './bytes-field.ts'
 
 export interface CatOptions {
   /** Key or path of the segment; topic and partition are taken from it when it has them. */
@@ -16,7 +17,6 @@ export interface CatOptions {
   readonly endOffset?: bigint
 }
 
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const lenientUtf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /** Lines without their line feed. Errors: those of segment-reader.ts, thrown when the reading reaches them. */
@@ -44,17 +44,6 @@ function recordLine(slices: RecordSlices, i: number, source: { topic?: string; p
 
 function headerField({ key, value }: RecordHeader) {
   return { key: lenientUtf8.decode(key), ...bytesField('value', value) }
-}
-
-function bytesField(name: 'key' | 'value', bytes: Uint8Array | null): Record<string, string | null> {
-  if (bytes === null) return { [name]: null }
-  try {
-    return { [name]: strictUtf8.decode(bytes) }
-  } catch {
-    return {
-      [`${name}_base64`]: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64'),
-    }
-  }
 }
 
 function cut(bytes: Uint8Array, start = -1, end = -1): Uint8Array | null {

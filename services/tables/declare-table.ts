@@ -11,6 +11,7 @@ import { assignFreshIds } from '../../shared/iceberg/assign-ids.ts'
 import { partitionSpecOf, UNPARTITIONED_LAST_ID } from '../../shared/iceberg/build-partition-spec.ts'
 import type { IcebergType, NestedField, Schema } from '../../shared/iceberg/schema.ts'
 import type { MetadataStore, NewTable, TableDetail } from '../../shared/metadata/metadata-store.ts'
+import { locationToKey } from '../../shared/object-store/locations.ts'
 import { AppError, invariant } from '../../shared/runtime/errors.ts'
 import type { Runtime } from '../../shared/runtime/runtime.ts'
 import { deadLetterFields } from '../dead-letter/dead-letter-columns.ts'
@@ -24,7 +25,7 @@ export interface DeclaredTable {
   readonly deadLetters: TableDetail
 }
 
-/** Errors: `table-changed` (fatal), which names every part that changed. */
+/** Errors: `table-changed` (fatal), which names every part that changed; `location-outside-store` when the warehouse has moved. */
 export async function declareTable(
   config: Config,
   table: TableConfig,
@@ -38,6 +39,7 @@ export async function declareTable(
   )
   if (rows.declaration !== declaration)
     throw tableChanged(table.name, describeDeclarationChange(rows.declaration, declaration))
+  locationToKey(config.warehouse, rows.location)
   const deadLetters = await metadata.loadTable(table.name + DEAD_LETTER_SUFFIX)
   invariant(deadLetters !== undefined, `table ${table.name} has no dead-letter table`)
   return { config: table, rows, deadLetters }

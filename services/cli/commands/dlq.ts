@@ -2,6 +2,7 @@ import type { ColumnValue } from '../../../shared/columns/column-values.ts'
 import type { DeadLetterBatch, MetadataStore, TableDetail } from '../../../shared/metadata/metadata-store.ts'
 import { invariant } from '../../../shared/runtime/errors.ts'
 import { type DeadLetterRow, readDeadLetters } from '../../dead-letter/read-dead-letters.ts'
+import { bytesField, utf8Text } from '../../segment-tools/bytes-field.ts'
 import { DEAD_LETTER_SUFFIX } from '../../tables/declare-table.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
 import { type ConfigOption, findNamed, withStores } from '../load-config-file.ts'
@@ -124,7 +125,7 @@ function timeText(micros: ColumnValue | undefined): string {
 
 function bytesText(bytes: ColumnValue | undefined): string {
   if (!(bytes instanceof Uint8Array)) return 'null'
-  const text = textOf(bytes)
+  const text = utf8Text(bytes)
   const shown = text === undefined ? `base64 ${Buffer.from(bytes).toString('base64')}` : JSON.stringify(text)
   return shown.length > MAX_SHOWN_CHARACTERS
     ? `${shown.slice(0, MAX_SHOWN_CHARACTERS)}… (${bytes.length} bytes)`
@@ -137,14 +138,10 @@ function asJson(row: DeadLetterRow): Readonly<Record<string, unknown>> {
 }
 
 function jsonFields(fields: Readonly<Record<string, ColumnValue>>): Readonly<Record<string, unknown>> {
-  return Object.fromEntries(
-    Object.entries(fields).map(([name, value]) => {
-      const text = value instanceof Uint8Array ? textOf(value) : undefined
-      if (value instanceof Uint8Array && text === undefined)
-        return [`${name}_base64`, Buffer.from(value).toString('base64')]
-      return [name, text ?? jsonValue(value)]
-    }),
+  const shown = Object.entries(fields).map(([name, value]) =>
+    value instanceof Uint8Array ? bytesField(name, value) : { [name]: jsonValue(value) },
   )
+  return Object.assign({}, ...shown)
 }
 
 function jsonValue(value: ColumnValue): unknown {
@@ -152,12 +149,4 @@ function jsonValue(value: ColumnValue): unknown {
   if (typeof value === 'object' && value !== null && !(value instanceof Uint8Array))
     return jsonFields(value as Readonly<Record<string, ColumnValue>>)
   return value
-}
-
-function textOf(bytes: Uint8Array): string | undefined {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch {
-    return undefined
-  }
 }

@@ -9,7 +9,6 @@ import type {
 import type { ObjectStore } from '../../../shared/object-store/object-store.ts'
 import { AppError, invariant } from '../../../shared/runtime/errors.ts'
 import { readLogEnd } from '../../discovery/log-end.ts'
-import { DEAD_LETTER_SUFFIX } from '../../tables/declare-table.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
 import { type ConfigOption, findNamed, withStores } from '../load-config-file.ts'
 import { note, print } from '../terminal.ts'
