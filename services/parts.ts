@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import type { Catalog } from '../catalog-adapters/catalog.ts'
 import { openCatalogs } from '../catalog-adapters/open-catalogs.ts'
 import { type Config, storeOptionsOf } from '../shared/config/config.ts'
+import type { MergePolicy } from '../shared/iceberg/plan-manifests.ts'
 import type { MetadataStore } from '../shared/metadata/metadata-store.ts'
 import { openSqliteMetadataStore } from '../shared/metadata/sqlite/store.ts'
 import type { ObjectStore } from '../shared/object-store/object-store.ts'
@@ -28,6 +29,8 @@ export interface Parts {
   readonly workers: number
   /** Names this process in leases and claims. */
   readonly holder: string
+  /** When small manifests are merged; the default policy unless given. */
+  readonly mergePolicy?: MergePolicy
   readonly report: Report
   close(): Promise<void>
 }

@@ -11,6 +11,7 @@ import type { Parts } from '../../services/parts.ts'
 import { describeProgress } from '../../services/progress.ts'
 import { DEAD_LETTER_SUFFIX } from '../../services/tables/declare-table.ts'
 import type { Config, TableConfig } from '../../shared/config/config.ts'
+import type { MergePolicy } from '../../shared/iceberg/plan-manifests.ts'
 import { createInProcessQueue } from '../../shared/queue/in-process-queue.ts'
 import type { TaskQueue } from '../../shared/queue/task-queue.ts'
 import { AppError } from '../../shared/runtime/errors.ts'
@@ -27,6 +28,9 @@ import { createProcess, type SimulatedProcess } from './simulated-process.ts'
 import { createTrace, type Trace } from './trace.ts'
 
 export const START_MS = 1_750_000_000_000
+
+/** So that worlds of a few snapshots see manifests merged, and merged ones merged again. */
+const MERGE_SOON: MergePolicy = { minCountToMerge: 3, targetManifestBytes: 40_000 }
 
 export interface World {
   readonly config: Config
@@ -149,6 +153,7 @@ export async function createWorld({ seed, config, landing }: WorldOptions): Prom
       ),
       workers,
       holder: options.name,
+      mergePolicy: MERGE_SOON,
       report: progress => trace.note(`${options.name} reports ${describeProgress(progress)}`),
       close: async () => {},
     }
