@@ -9,6 +9,7 @@ import type {
 import type { ObjectStore } from '../../../shared/object-store/object-store.ts'
 import { AppError, invariant } from '../../../shared/runtime/errors.ts'
 import { readLogEnd } from '../../discovery/log-end.ts'
+import { DEAD_LETTER_SUFFIX } from '../../tables/declare-table.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
 import { type ConfigOption, findNamed, withStores } from '../load-config-file.ts'
 import { note, print } from '../terminal.ts'
@@ -27,18 +28,34 @@ export async function pause(options: OperateOptions, tableName: string): Promise
   })
 }
 
-/** Of a whole table: every partition of it goes on as well, whatever stopped it. */
 export async function resume(options: OperateOptions, tableName: string): Promise<ExitCode> {
   return await operate(options, tableName, async ({ metadata, table, partition, by }) => {
-    if (partition === undefined) {
-      await metadata.setTableState(table.tableId, 'active', by)
-      const partitions = await metadata.listPartitions(table.tableId)
-      for (const held of partitions.filter(({ state }) => state !== 'active'))
-        await metadata.resumePartition(held, by)
-    } else await metadata.resumePartition(partition, by)
+    if (partition === undefined) await resumeTable(metadata, table, by)
+    else await metadata.resumePartition(partition, by)
     print(`${tableName}${partition === undefined ? '' : ` partition ${partition.partition}`} goes on`)
     return EXIT.done
   })
+}
+
+/** With every partition of it, whatever stopped it, and every catalog that it is held for, its dead letters included. */
+async function resumeTable(metadata: MetadataStore, table: TableDetail, by: OperatorNote): Promise<void> {
+  await metadata.setTableState(table.tableId, 'active', by)
+  const stopped = (await metadata.listPartitions(table.tableId)).filter(({ state }) => state !== 'active')
+  for (const partition of stopped) await metadata.resumePartition(partition, by)
+  const deadLetters = await metadata.loadTable(table.name + DEAD_LETTER_SUFFIX)
+  for (const { tableId } of [table, ...(deadLetters === undefined ? [] : [deadLetters])]) {
+    for (const { catalog, state, intent, metadataVersion } of await metadata.listPublications(tableId)) {
+      if (state !== 'held') continue
+      // Tried again like any other failure; the publisher holds it again if the catalog still shows what it should not.
+      await metadata.failPublication(tableId, catalog, {
+        state: 'failing',
+        code: 'publication-released',
+        message: `${by.who} released it: ${by.why}`,
+        atVersion: metadataVersion,
+        ...(intent !== undefined && { dropIntent: intent }),
+      })
+    }
+  }
 }
 
 interface SkipOptions extends OperateOptions {
