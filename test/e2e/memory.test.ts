@@ -1,0 +1,139 @@
+/**
+ * Memory is bounded per worker, whatever the backlog: the peak of a whole `run --once` stays below 1 GB, and a backlog twice as large
+ * does not raise it. A sample with small tasks and files runs always; `npm run test:long` takes the defaults and hundreds of megabytes.
+ */
+import { readdir, readFile, rm } from 'node:fs/promises'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { landTopic } from '../../services/landing/land.ts'
+import { openObjectStore } from '../../shared/object-store/open-object-store.ts'
+import { systemRuntime } from '../../shared/runtime/system-runtime.ts'
+import { createSeededRuntime } from '../fakes/seeded-runtime.ts'
+import { createWorkspace, type Workspace } from './tidewater-cli.ts'
+
+const MIB = 1024 * 1024
+const MAX_PEAK_BYTES = 1e9
+/** What the peaks of two equal runs may differ by: garbage is collected when V8 likes. */
+const NOISE_BYTES = 120 * MIB
+const SEED = 20_261_121
+
+const IS_LONG = process.env.TIDEWATER_TEST_LONG === '1'
+/** Raw bytes of values; the second run has twice as many. */
+const BACKLOG_BYTES = IS_LONG ? 640 * MIB : 64 * MIB
+/** Several tasks and files even in the smaller backlog, so that what a task leaves behind would show. */
+const SIZES = IS_LONG ? '' : '\n    task_target_bytes: 2MiB\n    target_file_size: 8MiB'
+
+interface Shape {
+  readonly name: string
+  readonly table: string
+  line(random: () => number, at: number): string
+}
+
+const hex = (random: () => number) => Math.floor(random() * 2 ** 48).toString(16)
+
+const SHAPES: readonly Shape[] = [
+  {
+    name: 'raw values that hardly compress',
+    table: `
+    source_format: raw`,
+    line: random => Array.from({ length: 40 }, () => hex(random)).join('-'),
+  },
+  {
+    name: 'nested JSON over a few days',
+    table: `
+    source_format: json
+    schema:
+      fields:
+        - { name: id, type: long, required: true }
+        - { name: at, type: timestamptz }
+        - { name: amount, type: "decimal(12,2)" }
+        - { name: customer, type: struct, fields: [ { name: id, type: string }, { name: name, type: string } ] }
+        - { name: tags, type: list, element: string }
+        - { name: note, type: string }
+    partition_by: ["day(at)"]`,
+    line: (random, at) =>
+      JSON.stringify({
+        id: at,
+        at: new Date(Date.UTC(2026, 0, 1 + (at % 4), 0, 0, at % 86_400)).toISOString(),
+        amount: Math.floor(random() * 1e6) / 100,
+        customer: { id: hex(random), name: `Zoë Nº ${Math.floor(random() * 1e4)}` },
+        tags: ['gift', 'express', hex(random)],
+        note: 'Hinterhof, 2. Stock rechts – bitte klingeln. '.repeat(Math.floor(random() * 8)),
+      }),
+  },
+]
+
+/** At its end a process notes the most memory that it had, in kibibytes, in a file of its folder. */
+const NOTE_PEAK = `
+import { writeFileSync } from 'node:fs'
+import { isMainThread } from 'node:worker_threads'
+if (isMainThread) process.on('exit', () => writeFileSync('peak-kib', String(process.resourceUsage().maxRSS)))`
+
+let workspace: Workspace
+beforeEach(async () => {
+  const noting = `--import=data:text/javascript,${encodeURIComponent(NOTE_PEAK)}`
+  workspace = await createWorkspace({ NODE_OPTIONS: noting })
+})
+afterEach(() => workspace.remove())
+
+async function land(shape: Shape, bytes: number): Promise<number> {
+  const { random } = createSeededRuntime(SEED)
+  async function* input() {
+    let at = 0
+    for (let done = 0; done < bytes; ) {
+      let chunk = ''
+      while (chunk.length < MIB) chunk += `${shape.line(random, at++)}\n`
+      done += chunk.length
+      yield Buffer.from(chunk)
+    }
+  }
+  const store = openObjectStore(workspace.path('segments'), { runtime: systemRuntime })
+  const landed = await landTopic({
+    store,
+    topic: 'backlog',
+    partitions: 4,
+    codec: 'zstd',
+    input: input(),
+    runtime: systemRuntime,
+  })
+  return landed.recordCount
+}
+
+/** Converts what has landed into a new table; returns the most memory that the process had. */
+async function peakOfRun(shape: Shape, recordCount: number): Promise<number> {
+  await workspace.write(
+    'tidewater.yaml',
+    `
+warehouse: file:./warehouse
+sources:
+  - { name: local, type: kfs, url: "file:./segments" }
+tables:
+  - name: backlog.all
+    source: local
+    source_topic: backlog${shape.table}${SIZES}
+limits: { workers: 1 }
+`,
+  )
+  const run = await workspace.tidewater(['run', '--once'])
+  expect(run.exitCode, run.stderr).toBe(0)
+  const peakKib = Number(await readFile(workspace.path('peak-kib'), 'utf8'))
+  const status = await workspace.tidewater(['status', '--json'])
+  expect(JSON.parse(status.stdout).tables).toMatchObject([{ rows: recordCount, dead_letters: 0 }])
+  return peakKib * 1024
+}
+
+describe.each(SHAPES)('$name', shape => {
+  test('stay below 1 GB, and twice as many need no more', async () => {
+    const peaks: number[] = []
+    for (const bytes of [BACKLOG_BYTES, 2 * BACKLOG_BYTES]) {
+      const recordCount = await land(shape, bytes)
+      peaks.push(await peakOfRun(shape, recordCount))
+      for (const name of await readdir(workspace.folder)) await rm(workspace.path(name), { recursive: true })
+    }
+    const [once = 0, twice = 0] = peaks
+    console.log(
+      `peak memory of ${shape.name}: ${peaks.map(peak => Math.round(peak / MIB)).join(', then ')} MiB`,
+    )
+    expect(Math.max(once, twice)).toBeLessThan(MAX_PEAK_BYTES)
+    expect(twice - once).toBeLessThan(NOISE_BYTES)
+  })
+})
