@@ -8,7 +8,7 @@
  */
 import { convertUntilStopped, sweepUntilStopped, untilNothingRuns } from './converter/convert-loop.ts'
 import type { Parts } from './parts.ts'
-import { planEverything, planUntilStopped } from './planning/plan-loop.ts'
+import { noteMissingTopic, planEverything, planUntilStopped } from './planning/plan-loop.ts'
 import { publishNow, publishUntilStopped } from './publisher/publish-loop.ts'
 import { type DeclaredTable, declareTable } from './tables/declare-table.ts'
 
@@ -54,6 +54,7 @@ async function declareTables(parts: Parts): Promise<readonly DeclaredTable[]> {
   const declared: DeclaredTable[] = []
   for (const table of parts.config.tables)
     declared.push(await declareTable(parts.config, table, parts.metadata, parts.runtime))
+  await Promise.all(declared.map(table => noteMissingTopic(parts, table)))
   return declared
 }
 
@@ -82,18 +83,15 @@ async function withStages<T>(
     sweepUntilStopped(parts, running),
     ...tables.map(table => publishUntilStopped(parts, table, running)),
   ].map(inBackground)
-  try {
-    return await body(running)
-  } catch (error) {
-    failures.unshift(error)
-    throw error
-  } finally {
-    stop.abort()
-    await Promise.all(background)
-    // What ended a stage ended the body too; the first failure is the cause.
-    if (failures.length > 0) {
-      // biome-ignore lint/correctness/noUnsafeFinally: a stage's failure outweighs the value of a body that it cut short.
-      throw failures[0]
-    }
-  }
+  const ended = await body(running).then(
+    value => ({ value }),
+    (error: unknown) => {
+      failures.push(error)
+    },
+  )
+  stop.abort()
+  await Promise.all(background)
+  // What ended one stage ended the others too; the first failure is the cause.
+  if (ended === undefined || failures.length > 0) throw failures[0]
+  return ended.value
 }

@@ -2,6 +2,7 @@
 import { AppError, invariant } from '../../shared/runtime/errors.ts'
 import { runLoop } from '../../shared/runtime/loop.ts'
 import { hasMovingTasks } from '../converter/convert-loop.ts'
+import { describeMissingTopic } from '../discovery/missing-topic.ts'
 import { type Parts, problemOf } from '../parts.ts'
 import type { DeclaredTable } from '../tables/declare-table.ts'
 import {
@@ -70,6 +71,14 @@ export async function planEverything(
 function reasonsOf(parts: Parts, table: string, waiting: readonly WaitingSegment[]): readonly string[] {
   for (const { what, isSegment } of waiting) if (!isSegment) parts.report({ kind: 'waiting', table, what })
   return waiting.filter(({ isSegment }) => isSegment).map(({ what }) => `${table}: ${what}`)
+}
+
+/** A store that cannot be reached is for planning to report, and to try again. */
+export async function noteMissingTopic(parts: Parts, { config }: DeclaredTable): Promise<void> {
+  const store = parts.sources.get(config.source)
+  if (store === undefined) return
+  const what = await describeMissingTopic(store, config.source, config.sourceTopic).catch(() => undefined)
+  if (what !== undefined) parts.report({ kind: 'waiting', table: config.name, what })
 }
 
 /** The planner of one table, as the configuration wants it. */
