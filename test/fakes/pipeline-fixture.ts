@@ -34,6 +34,8 @@ export interface PipelineOptions {
   /** Whole tables in the place of the one. */
   readonly tables?: readonly Readonly<Record<string, unknown>>[]
   readonly limits?: Readonly<Record<string, unknown>>
+  /** A file, so that a test may open the database beside the pipeline. */
+  readonly databasePath?: string
   /** Stores and metadata of a pipeline that goes on where another one stopped. */
   readonly over?: Pipeline
 }
@@ -91,7 +93,8 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
   const source = options.over?.source ?? memory('file:///lake/segments')
   const warehouse = options.over?.warehouse ?? memory('file:///lake/warehouse')
   const metadata =
-    options.over?.metadata ?? openSqliteMetadataStore({ path: ':memory:', clock: runtime.nowMs, runtime })
+    options.over?.metadata ??
+    openSqliteMetadataStore({ path: options.databasePath ?? ':memory:', clock: runtime.nowMs, runtime })
   await metadata.migrate()
   const progress: Progress[] = []
   const parts: Parts = {

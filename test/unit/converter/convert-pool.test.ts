@@ -93,9 +93,7 @@ test('threads convert, answer with typed failures, and survive what kills them',
 
   // Not an AppError: it ends the thread, and a pool of one has room for the next at once.
   const defect = { ...request, claimToken: 'claim-3', settings: undefined } as unknown as ConvertRequest
-  for (let i = 0; i < 3; i++) {
-    await expect(pool.convert(defect)).rejects.toMatchObject({ code: 'unexpected-failure', next: 'retry' })
-    const again = await pool.convert({ ...request, claimToken: `claim-4-${i}` })
-    expect(again.files).toHaveLength(1)
-  }
+  await expect(pool.convert(defect)).rejects.toMatchObject({ code: 'unexpected-failure', next: 'retry' })
+  const again = await pool.convert({ ...request, claimToken: 'claim-4' })
+  expect(again.files).toHaveLength(1)
 })

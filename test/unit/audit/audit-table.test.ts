@@ -1,0 +1,125 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { AccountedRange } from '../../../shared/flow.ts'
+import { rangesToJson } from '../../../shared/metadata/json-columns.ts'
+import { flipByte, ids, land, removeSegment } from '../../fakes/land-segments.ts'
+import { openPipeline, type Pipeline } from '../../fakes/pipeline-fixture.ts'
+
+let folder: string
+let pipeline: Pipeline
+let database: DatabaseSync
+
+async function open(table: Readonly<Record<string, unknown>> = {}): Promise<void> {
+  folder = await mkdtemp(join(tmpdir(), 'tidewater-audit-'))
+  const databasePath = join(folder, 'tidewater.db')
+  pipeline = await openPipeline({ databasePath, table })
+  database = new DatabaseSync(databasePath)
+  // Two tasks: offsets 0 to 9, and 10 to 19 with a dead letter at 13.
+  await land(pipeline.source, ids(0, 10))
+  await pipeline.settle()
+  await land(pipeline.source, [...ids(10, 3), 'not json', ...ids(14, 6)], { base: 10 })
+  await pipeline.settle()
+}
+afterEach(async () => {
+  database.close()
+  await pipeline.close()
+  await rm(folder, { recursive: true })
+})
+
+const clean = { gaps: 0n, duplicates: 0n, source_gaps: 0n, unverifiable: 0n, findings: [] }
+
+describe.each(['struct', 'flat', 'none'])('metadata_columns: %s', metadataColumns => {
+  beforeEach(() => open({ metadata_columns: metadataColumns }))
+
+  test('a sound table is clean', async () => {
+    expect(await pipeline.audit()).toMatchObject({ ...clean, rows: 19n, dead_letters: 1n })
+  })
+
+  test('a data file that the database lost is a gap', async () => {
+    database.exec(`delete from data_file where rowid = (select min(rowid) from data_file)`)
+    expect(await pipeline.audit()).toMatchObject({ rows: 9n, gaps: 10n, duplicates: 0n })
+  })
+
+  test('a data file that is listed twice is duplicates', async () => {
+    const columns = `table_id, task_key, spec_id, partition, record_count, file_size_bytes, encoded, added_version`
+    const copied = `file:///lake/warehouse/shop/orders/data/copy.parquet`
+    const [first] = (
+      await pipeline.metadata.listFiles((await pipeline.declare()).rows.tableId, { version: 1n, limit: 1 })
+    ).files
+    const bytes = await pipeline.warehouse.get(first?.path.replace('file:///lake/warehouse/', '') ?? '')
+    await pipeline.warehouse.put('shop/orders/data/copy.parquet', bytes)
+    database.exec(
+      `insert into data_file (path, ${columns}) select '${copied}', ${columns} from data_file where path = '${first?.path}'`,
+    )
+    const report = await pipeline.audit()
+    expect(report).toMatchObject({ rows: 29n, gaps: 0n, duplicates: 10n })
+    expect(report.findings.length).toBeGreaterThan(0)
+  })
+
+  test('segments that are gone are unverifiable, and the files are still held against the ledger', async () => {
+    await removeSegment(pipeline.source, 10)
+    expect(await pipeline.audit()).toMatchObject({ ...clean, rows: 19n, dead_letters: 1n, unverifiable: 10n })
+  })
+})
+
+describe('an audit of offsets', () => {
+  beforeEach(() => open())
+
+  test('a dead letter that was lost is a gap', async () => {
+    const { tableId } = (await pipeline.declare()).deadLetters
+    database.exec(`delete from data_file where table_id = '${tableId}'`)
+    const report = await pipeline.audit()
+    expect(report).toMatchObject({ gaps: 1n, duplicates: 0n })
+    expect(report.findings).toEqual([
+      'orders-0 offset 13 is in its segment, and neither a row nor a dead letter',
+    ])
+  })
+
+  test('a lost file shows also where its segments are gone', async () => {
+    await removeSegment(pipeline.source, 0)
+    database.exec(`delete from data_file where rowid = (select min(rowid) from data_file)`)
+    expect(await pipeline.audit()).toMatchObject({ gaps: 10n, unverifiable: 10n })
+  })
+
+  test('an account that is lost is a gap', async () => {
+    database.exec(`delete from slice_account where task_key = (select min(task_key) from slice_account)`)
+    const report = await pipeline.audit()
+    expect(report.gaps).toBe(10n)
+    expect(report.findings[0]).toBe('orders-0: offsets 0 to 9 have no account')
+  })
+
+  test.each(['source_gap', 'absent', 'control'] as const)(
+    'an account that calls records %s is not believed',
+    async kind => {
+      database.exec(`delete from data_file where rowid = (select min(rowid) from data_file)`)
+      database.exec(
+        `update slice_account set row_count = 0, ranges = '${rangesText(kind)}' where task_key = (select min(task_key) from slice_account)`,
+      )
+      expect(await pipeline.audit()).toMatchObject({ rows: 9n, gaps: 10n })
+    },
+  )
+
+  test('rows that the ledger says were skipped are duplicates', async () => {
+    database.exec(
+      `update slice_account set row_count = 0, ranges = '${rangesText('skipped')}' where task_key = (select min(task_key) from slice_account)`,
+    )
+    expect(await pipeline.audit()).toMatchObject({ rows: 19n, gaps: 0n, duplicates: 10n })
+  })
+
+  test('a segment that changed since it was converted is unverifiable, not wrong', async () => {
+    await flipByte(pipeline.source, 'orders/0/segment-00000000000000000000.kfs', 100)
+    expect(await pipeline.audit()).toMatchObject({ gaps: 0n, duplicates: 0n, unverifiable: 10n })
+  })
+
+  test('offsets above the watermark are left for the next audit', async () => {
+    database.exec(`update source_partition set committed_offset = 10, row_count = 10, dead_letter_count = 0`)
+    expect(await pipeline.audit()).toMatchObject({ ...clean, rows: 10n })
+  })
+})
+
+function rangesText(kind: AccountedRange['kind']): string {
+  return rangesToJson([{ kind, startOffset: 0n, endOffset: 10n }])
+}
