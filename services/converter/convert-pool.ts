@@ -1,15 +1,19 @@
 /**
- * Worker threads that convert. A thread that dies (out of memory, a crash in native code) fails only the task that it had; the next
- * request gets a new thread.
+ * Worker threads that convert. A thread that dies (out of memory, a crash in native code) or does not come to an end fails only the
+ * task that it had; the next request gets a new thread.
  */
 import { Worker } from 'node:worker_threads'
 import { AppError, invariant } from '../../shared/runtime/errors.ts'
 import { siblingModule } from '../../shared/runtime/module-url.ts'
+import type { Runtime } from '../../shared/runtime/runtime.ts'
+import { systemRuntime } from '../../shared/runtime/system-runtime.ts'
 import type { ConvertReply, ConvertRequest, ThreadStores } from './convert-request.ts'
 import type { ConvertedTask } from './run-task.ts'
 
 /** JavaScript heap of one thread, in MB; column buffers and WebAssembly lie outside it. */
 const THREAD_HEAP_MB = 512
+/** A conversion takes seconds; one that takes this long hangs, and its thread is ended. */
+export const MAX_CONVERSION_MS = 30 * 60_000
 
 export interface ConvertPool {
   /** At most `size` at once; callers keep to it. */
@@ -17,7 +21,11 @@ export interface ConvertPool {
   close(): Promise<void>
 }
 
-export function openConvertPool(size: number, stores: ThreadStores): ConvertPool {
+export function openConvertPool(
+  size: number,
+  stores: ThreadStores,
+  runtime: Pick<Runtime, 'sleep'> = systemRuntime,
+): ConvertPool {
   const idle: Worker[] = []
   const busy = new Set<Worker>()
 
@@ -41,6 +49,10 @@ export function openConvertPool(size: number, stores: ThreadStores): ConvertPool
     async convert(request) {
       const worker = idle.pop() ?? start()
       busy.add(worker)
+      const answered = new AbortController()
+      void runtime.sleep(MAX_CONVERSION_MS, answered.signal).then(() => {
+        if (!answered.signal.aborted) void worker.terminate()
+      })
       let reply: ConvertReply
       try {
         reply = await ask(worker, request)
@@ -49,6 +61,7 @@ export function openConvertPool(size: number, stores: ThreadStores): ConvertPool
         await worker.terminate()
         throw error
       } finally {
+        answered.abort()
         busy.delete(worker)
       }
       idle.push(worker)
@@ -85,7 +98,7 @@ function crashed(request: ConvertRequest, cause: unknown): AppError {
   return new AppError({
     code: 'unexpected-failure',
     next: 'retry',
-    message: `The conversion thread of task ${request.task.taskId} ended in the middle of it${why}`,
+    message: `The conversion thread of task ${request.task.taskId} crashed or came to no end, and was ended in the middle of it${why}`,
     cause,
   })
 }

@@ -34,7 +34,7 @@ export interface MalformedInput {
 }
 
 const DEFAULT_ADVICE =
-  'The object is damaged or was not written by a KafScale broker: restore it and unpark the partition, or pass over it with skip-to.'
+  'The object is damaged or was not written by a KafScale broker: restore it and resume the partition, or pass over it with skip-to.'
 
 export function malformed(input: MalformedInput): AppError {
   const inside =

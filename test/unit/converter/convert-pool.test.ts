@@ -22,16 +22,19 @@ const TARGET = {
   spec: { specId: 0, fields: [] },
 }
 
+const url = (name: string) => pathToFileURL(join(folder, name)).href
+
+const storesOf = () => ({
+  warehouse: { url: url('warehouse'), options: {} },
+  sources: { local: { url: url('segments'), options: {} } },
+})
+
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tidewater-pool-'))
-  const url = (name: string) => pathToFileURL(join(folder, name)).href
   const source = openObjectStore(url('segments'), { runtime: systemRuntime })
   const key = await land(source, ids(0, 10))
   const info = await source.head(key)
-  pool = openConvertPool(1, {
-    warehouse: { url: url('warehouse'), options: {} },
-    sources: { local: { url: url('segments'), options: {} } },
-  })
+  pool = openConvertPool(1, storesOf())
   const segment = { topic: 'orders', partition: 0, key, baseOffset: 0n, sizeBytes: info?.sizeBytes ?? 0 }
   good = {
     task: {
@@ -96,4 +99,12 @@ test('threads convert, answer with typed failures, and survive what kills them',
   await expect(pool.convert(defect)).rejects.toMatchObject({ code: 'unexpected-failure', next: 'retry' })
   const again = await pool.convert({ ...request, claimToken: 'claim-4' })
   expect(again.files).toHaveLength(1)
+})
+
+test('a conversion that comes to no end is ended, and fails only its task', async () => {
+  const { warehouse, sources } = storesOf()
+  // Time is over at once: no conversion is fast enough.
+  const hurried = openConvertPool(1, { warehouse, sources }, { sleep: async () => undefined })
+  await expect(hurried.convert(good)).rejects.toMatchObject({ code: 'unexpected-failure', next: 'retry' })
+  await hurried.close()
 })
