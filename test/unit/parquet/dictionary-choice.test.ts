@@ -5,6 +5,7 @@ import { batchOf, type Row, schemaOf } from './batches.ts'
 
 const ROWS = 30_000
 const LONG: NestedField = { id: 1, name: 'c', required: true, type: { kind: 'long' } }
+const INT: NestedField = { id: 1, name: 'c', required: true, type: { kind: 'int' } }
 const STRING: NestedField = { id: 1, name: 'c', required: true, type: { kind: 'string' } }
 
 function choose(field: NestedField, row: (i: number) => Row, rowsPerBatch = ROWS) {
@@ -39,6 +40,13 @@ describe('choice of dictionaries', () => {
       i => ({ c: BigInt(scattered(i, 5000)) }),
     ],
     ['200,000 scattered numbers', false, LONG, i => ({ c: BigInt(scattered(i, 200_000)) })],
+    [
+      '7,000 scattered ints, whose indexes would be half as wide',
+      false,
+      INT,
+      i => ({ c: scattered(i, 7000) }),
+    ],
+    ['50 scattered ints', true, INT, i => ({ c: scattered(i, 50) })],
     [
       '5,000 scattered texts of 200 bytes, too many bytes',
       false,
