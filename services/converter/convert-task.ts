@@ -10,6 +10,7 @@ import type {
   Claim,
   ConvertedFile,
   ConvertTask,
+  OffsetRange,
   SegmentRef,
   SliceAccount,
   TaskResult,
@@ -177,7 +178,7 @@ async function convertSlice(slice: TaskSlice, conversion: Conversion): Promise<S
   const account = accountSlice(slice)
   const noteGap = (to: bigint) => {
     if (to > account.nextOffset && context.settings.onSourceGap === 'stop')
-      throw sourceGap(slice, account.nextOffset, to)
+      throw sourceGap(context.rows.name, slice, { startOffset: account.nextOffset, endOffset: to })
     account.advance(to, 'source_gap')
   }
   try {
@@ -239,7 +240,7 @@ async function convertBatch(batch: DataBatch, { slice, account, conversion }: Sl
   const failed: number[] = []
   const onFailure = (index: number, failure: { readonly code: string; readonly message: string }) => {
     const offset = records.baseOffset + BigInt(records.offsetDeltas[index] ?? 0)
-    if (settings.dlqMode === 'stop') throw recordFailed(slice, offset, failure)
+    if (settings.dlqMode === 'stop') throw recordFailed(context.rows.name, slice, { offset, ...failure })
     failed.push(index)
     tally.failed(slice, offset, failure, settings.dlqMode)
     if (settings.dlqMode === 'dlq') conversion.keepDeadLetter(batch, index, failure, slice)
@@ -315,32 +316,33 @@ function segmentsOverlap(segment: SegmentRef, found: bigint, expected: bigint): 
   })
 }
 
-function sourceGap(slice: TaskSlice, from: bigint, to: bigint): AppError {
+function sourceGap(table: string, slice: TaskSlice, { startOffset, endOffset }: OffsetRange): AppError {
+  const { topic, partition } = slice
   return new AppError({
     code: 'source-gap',
     next: 'park',
-    message: `${slice.topic}-${slice.partition}: no segment holds offsets ${from} to ${to - 1n}, and on_source_gap is stop. If the records are lost for good, give them up with: tidewater skip-to --offset ${to}.`,
-    details: { topic: slice.topic, partition: slice.partition, startOffset: from, endOffset: to },
+    message: `${topic}-${partition}: no segment holds offsets ${startOffset} to ${endOffset - 1n}, and on_source_gap is stop. If the records are lost for good, give them up with: ${skipCommand(table, slice, endOffset)}`,
+    details: { topic, partition, startOffset, endOffset },
   })
 }
 
 function recordFailed(
+  table: string,
   slice: TaskSlice,
-  offset: bigint,
-  failure: { readonly code: string; readonly message: string },
+  failure: { readonly offset: bigint; readonly code: string; readonly message: string },
 ): AppError {
+  const { topic, partition } = slice
+  const { offset, code, message } = failure
   return new AppError({
     code: 'record-failed',
     next: 'park',
-    message: `${slice.topic}-${slice.partition} offset ${offset}: ${failure.message} (${failure.code}), and dlq_mode is stop. Mend the schema and resume, or give the record up with: tidewater skip-to --offset ${offset + 1n}.`,
-    details: {
-      topic: slice.topic,
-      partition: slice.partition,
-      offset,
-      failure: failure.code,
-      accountedTo: offset,
-    },
+    message: `${topic}-${partition} offset ${offset}: ${message} (${code}), and dlq_mode is stop. Mend the schema and resume, or give the record up with: ${skipCommand(table, slice, offset + 1n)}`,
+    details: { topic, partition, offset, failure: code, accountedTo: offset },
   })
+}
+
+function skipCommand(table: string, { partition }: TaskSlice, offset: bigint): string {
+  return `tidewater skip-to ${table} --partition ${partition} --offset ${offset} --why …`
 }
 
 function offsetsOf(task: ConvertTask): number {
