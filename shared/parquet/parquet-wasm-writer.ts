@@ -7,8 +7,9 @@
  * Merging small batches before encoding gains under 10 % at 2,000 rows and nothing at 8,000 and more, so each batch stays a message
  * of its own.
  *
- * Memory: a writer holds what was appended since its last row group, plus its encoded row groups. An encode adds about three times
- * `rowGroupBytes` in WebAssembly memory, once per thread: that memory is reused by all writers and never shrinks.
+ * Memory: a writer holds what was appended since its last row group, plus its encoded row groups. Each thread keeps one buffer of a row
+ * group's size for the next writer that needs one. An encode adds about three times `rowGroupBytes` in WebAssembly memory, once per
+ * thread: that memory is reused by all writers and never shrinks.
  */
 import {
   Compression,
@@ -37,6 +38,9 @@ import { uuidFieldIds } from './uuid-annotation.ts'
 const DEFAULT_ROW_GROUP_BYTES = 64 * 1024 * 1024
 /** Below the 2 GiB that Arrow's 32-bit offsets reach, with room for three copies in a 4 GiB WebAssembly memory. */
 const MAX_BATCH_BYTES = 1024 * 1024 * 1024
+/** Buffers are reserved in such steps, so that the writers of different schemas can use each other's; larger ones are not kept. */
+const SPARE_STEP_BYTES = 1024 * 1024
+const MAX_SPARE_BYTES = DEFAULT_ROW_GROUP_BYTES + 8 * SPARE_STEP_BYTES
 /** Encoded size over Arrow size that is assumed until a row group tells better. */
 const ASSUMED_RATIO = 0.4
 
@@ -122,6 +126,9 @@ export function createParquetWasmWriter(options: ParquetWriterOptions): ParquetW
   }
 }
 
+/** The one buffer that this thread keeps for the next row group: fresh pages cost more than the copy into them. */
+let spareBuffer: ArrayBuffer | undefined
+
 /** The stream of one row group. The buffer is reserved whole but backed by memory only as far as it is used. */
 function createIpcBuffer(schemaMessage: Uint8Array, rowGroupBytes: number) {
   let capacity = schemaMessage.length + rowGroupBytes + END_OF_STREAM.length
@@ -133,11 +140,16 @@ function createIpcBuffer(schemaMessage: Uint8Array, rowGroupBytes: number) {
       // One batch above the row group's size: it becomes a row group of its own in a buffer of its own.
       invariant(used <= schemaMessage.length, 'a batch that does not fit is only taken by an empty buffer')
       capacity = length
-      buffer = undefined
+      giveBack()
     }
-    buffer ??= new ArrayBuffer(0, { maxByteLength: capacity })
-    buffer.resize(length)
-    return new Uint8Array(buffer)
+    buffer ??= takeBuffer(capacity)
+    if (length > buffer.byteLength) buffer.resize(length)
+    return new Uint8Array(buffer, 0, length)
+  }
+
+  const giveBack = (): void => {
+    if (buffer !== undefined && buffer.maxByteLength <= MAX_SPARE_BYTES) spareBuffer = buffer
+    buffer = undefined
   }
 
   return {
@@ -160,9 +172,17 @@ function createIpcBuffer(schemaMessage: Uint8Array, rowGroupBytes: number) {
     },
     reset(): void {
       used = 0
-      buffer?.resize(0)
+      giveBack()
     },
   }
+}
+
+function takeBuffer(capacity: number): ArrayBuffer {
+  const spare = spareBuffer
+  if (spare === undefined || spare.maxByteLength < capacity)
+    return new ArrayBuffer(0, { maxByteLength: Math.ceil(capacity / SPARE_STEP_BYTES) * SPARE_STEP_BYTES })
+  spareBuffer = undefined
+  return spare
 }
 
 function writerProperties(compression: ParquetCompression, dictionaries: DictionaryChoice): WriterProperties {
