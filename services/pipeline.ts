@@ -6,7 +6,12 @@
  * Stages meet only through the metadata database and the queue. Every loop can die at any instant: what it was doing is a row that
  * another round, or another process, takes up again.
  */
-import { convertUntilStopped, sweepUntilStopped, untilNothingRuns } from './converter/convert-loop.ts'
+import {
+  convertUntilStopped,
+  hasMovingTasks,
+  sweepUntilStopped,
+  untilNothingRuns,
+} from './converter/convert-loop.ts'
 import type { Parts } from './parts.ts'
 import { noteMissingTopic, planEverything, planUntilStopped } from './planning/plan-loop.ts'
 import { publishNow, publishUntilStopped } from './publisher/publish-loop.ts'
@@ -43,9 +48,12 @@ async function convertAll(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   for (let passes = 0; passes < MAX_PASSES; passes++) {
+    // A task that was under way may give its segments back after they were looked for: only what began quietly ends the run.
+    const wasQuiet = !(await hasMovingTasks(parts, table))
     const { plannedTasks, notPlanned } = await planEverything(parts, table, landedBeforeMs, signal)
     const stuck = await untilNothingRuns(parts, table, signal)
-    if (plannedTasks === 0 || stuck.length > 0 || signal.aborted) return [...notPlanned, ...stuck]
+    const isDone = wasQuiet && plannedTasks === 0
+    if (isDone || stuck.length > 0 || signal.aborted) return [...notPlanned, ...stuck]
   }
   return [`${table.config.name}: segments kept changing while they were converted`]
 }
