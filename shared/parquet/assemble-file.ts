@@ -13,14 +13,14 @@ import { AppError, invariant } from '../runtime/errors.ts'
 import { readThriftStruct, type ThriftFields, type ThriftValue, writeThriftStruct } from './thrift-compact.ts'
 import { annotateUuids, uuidLeaves, withoutBounds } from './uuid-annotation.ts'
 
-const MAGIC = Uint8Array.of(0x50, 0x41, 0x52, 0x31)
+export const MAGIC = Uint8Array.of(0x50, 0x41, 0x52, 0x31)
 const TAIL_BYTES = 8
 /** `RowGroup.ordinal` is an i16. */
 const MAX_ROW_GROUPS = 32_767
 
 const FILE = { schema: 2, numRows: 3, rowGroups: 4, keyValueMetadata: 5 } as const
-const ROW_GROUP = { columns: 1, fileOffset: 5, ordinal: 7 } as const
-const CHUNK = {
+export const ROW_GROUP = { columns: 1, fileOffset: 5, totalCompressedSize: 6, ordinal: 7 } as const
+export const CHUNK = {
   fileOffset: 2,
   metaData: 3,
   offsetIndexOffset: 4,
@@ -29,8 +29,8 @@ const CHUNK = {
   columnIndexLength: 7,
 } as const
 const COLUMN_OFFSETS = { dataPage: 9, indexPage: 10, dictionaryPage: 11, bloomFilter: 14 } as const
-const OFFSET_INDEX = { pageLocations: 1 } as const
-const PAGE_LOCATION = { offset: 1 } as const
+export const OFFSET_INDEX = { pageLocations: 1 } as const
+export const PAGE_LOCATION = { offset: 1, compressedPageSize: 2 } as const
 
 /** A small Parquet file taken apart. */
 export interface FilePart {
@@ -40,12 +40,12 @@ export interface FilePart {
   readonly rowGroups: readonly PartRowGroup[]
 }
 
-interface PartRowGroup {
+export interface PartRowGroup {
   readonly fields: ThriftFields
   readonly chunks: readonly PartChunk[]
 }
 
-interface PartChunk {
+export interface PartChunk {
   readonly fields: ThriftFields
   readonly columnIndex: Uint8Array | undefined
   readonly offsetIndex: Uint8Array | undefined
@@ -202,7 +202,7 @@ function indexBytes(
   return bytes.subarray(Number(offset.value), Number(offset.value) + length.value)
 }
 
-function structs(value: ThriftValue | undefined): ThriftFields[] {
+export function structs(value: ThriftValue | undefined): ThriftFields[] {
   invariant(value?.kind === 'list', 'a list where Parquet metadata has one')
   return value.items.map(item => {
     invariant(item.kind === 'struct', 'a struct where Parquet metadata has one')
@@ -210,7 +210,7 @@ function structs(value: ThriftValue | undefined): ThriftFields[] {
   })
 }
 
-function structList(items: readonly ThriftFields[]): ThriftValue {
+export function structList(items: readonly ThriftFields[]): ThriftValue {
   return { kind: 'list', elementCode: 12, items: items.map(fields => ({ kind: 'struct', fields })) }
 }
 
@@ -220,7 +220,7 @@ function i64(fields: ThriftFields, id: number): bigint {
   return value.value
 }
 
-function concat(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+export function concat(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const joined = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0))
   let at = 0
   for (const piece of pieces) {

@@ -25,6 +25,7 @@ import { AppError, invariant } from '../runtime/errors.ts'
 import { END_OF_STREAM, encodeSchemaMessage, planRecordBatch, writeRecordBatch } from './arrow-data.ts'
 import { assembleFile, type FilePart, takeApart } from './assemble-file.ts'
 import { createMetricsCollector } from './column-metrics.ts'
+import { compressPages } from './compress-pages.ts'
 import { createDictionarySampler, type DictionaryChoice } from './dictionary-choice.ts'
 import { verifyParquetFile } from './parquet-footer.ts'
 import type {
@@ -45,7 +46,8 @@ const MAX_SPARE_BYTES = DEFAULT_ROW_GROUP_BYTES + 8 * SPARE_STEP_BYTES
 const ASSUMED_RATIO = 0.4
 
 const COMPRESSION: Readonly<Record<ParquetCompression, Compression>> = {
-  zstd: Compression.ZSTD,
+  // Left to `compress-pages.ts`, which is faster.
+  zstd: Compression.UNCOMPRESSED,
   snappy: Compression.SNAPPY,
   gzip: Compression.GZIP,
   lz4: Compression.LZ4_RAW,
@@ -71,8 +73,9 @@ export function createParquetWasmWriter(options: ParquetWriterOptions): ParquetW
     // The choice is made once per file, so that all row groups of a column are written alike.
     dictionaries ??= sampler.choose()
     encodedFrom += pending.usedBytes()
-    const part = takeApart(encode(pending.takeStream(), writerProperties(compression, dictionaries)))
+    const encoded = takeApart(encode(pending.takeStream(), writerProperties(compression, dictionaries)))
     pending.reset()
+    const part = compression === 'zstd' ? compressPages(encoded) : encoded
     encodedBytes += part.data.length
     parts.push(part)
   }

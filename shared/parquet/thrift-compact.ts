@@ -1,6 +1,6 @@
 /**
- * Thrift's compact protocol as a tree that is read, changed in a few places and written again: enough for Parquet footers and
- * offset indexes, which use no maps. Fields that nobody here knows pass through unchanged.
+ * Thrift's compact protocol as a tree that is read, changed in a few places and written again: enough for Parquet footers, page
+ * headers and offset indexes, which use no maps. Fields that nobody here knows pass through unchanged.
  *
  * hyparquet reads footers too, but into names and values; only a tree of the wire form can be written back without loss.
  */
@@ -44,6 +44,16 @@ interface Reader {
 /** Reads one struct from the start of `bytes`; what follows it is ignored. Throws `thrift-malformed` with the byte offset. */
 export function readThriftStruct(bytes: Uint8Array): ThriftFields {
   return readFields({ bytes, at: 0 }, 0)
+}
+
+/** Reads one struct at `position`, and says where it ends. Errors: see `readThriftStruct`. */
+export function readThriftStructAt(
+  bytes: Uint8Array,
+  position: number,
+): { readonly fields: ThriftFields; readonly end: number } {
+  const reader = { bytes, at: position }
+  const fields = readFields(reader, 0)
+  return { fields, end: reader.at }
 }
 
 function readFields(reader: Reader, depth: number): ThriftFields {
