@@ -2,14 +2,6 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { AppError } from '../../shared/runtime/errors.ts'
-import { audit } from './commands/audit.ts'
-import { dlqLs, dlqShow } from './commands/dlq.ts'
-import { land } from './commands/land.ts'
-import { pause, resume, skipTo, unpark } from './commands/operate.ts'
-import { run } from './commands/run.ts'
-import { segmentCat, segmentInspect } from './commands/segment.ts'
-import { status } from './commands/status.ts'
-import { validate } from './commands/validate.ts'
 import { EXIT, type ExitCode } from './exit-code.ts'
 import { closeQuietlyOnBrokenPipe, printError } from './terminal.ts'
 
@@ -20,10 +12,11 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
   let exitCode: ExitCode = EXIT.done
   /** Options of the command, with those of the program (`--config`) among them. */
   const runs =
-    <O>(command: (options: O, ...args: string[]) => Promise<ExitCode>) =>
+    <O>(load: () => Promise<(options: O, ...args: string[]) => Promise<ExitCode>>) =>
     async (...given: unknown[]) => {
       const self = given.at(-1)
       if (!(self instanceof Command)) throw new TypeError('commander passes the command last')
+      const command = await load()
       // Commander has checked the options against their declarations below, which is all that O says.
       exitCode = await command(self.optsWithGlobals() as O, ...self.args)
     }
@@ -46,8 +39,9 @@ const CONFIGURATION_CODES = new Set([
   'unknown-name',
 ])
 
+/** Each command is loaded when it is asked for: help and mistakes are answered at once. */
 type Runs = <O>(
-  command: (options: O, ...args: string[]) => Promise<ExitCode>,
+  load: () => Promise<(options: O, ...args: string[]) => Promise<ExitCode>>,
 ) => (...given: unknown[]) => Promise<void>
 
 function buildProgram(runs: Runs): Command {
@@ -67,22 +61,22 @@ function buildProgram(runs: Runs): Command {
       '--once',
       'take the segments that have landed, and end: 0 only if all of them are committed and published',
     )
-    .action(runs(run))
+    .action(runs(async () => (await import('./commands/run.ts')).run))
   program
     .command('validate')
     .description('check the configuration: every mistake at once, with its line')
-    .action(runs(validate))
+    .action(runs(async () => (await import('./commands/validate.ts')).validate))
   program
     .command('status')
     .description('how far each table and partition has come')
     .option('--json', 'as JSON')
-    .action(runs(status))
+    .action(runs(async () => (await import('./commands/status.ts')).status))
   program
     .command('audit')
     .description('recompute from files and segments that each offset is accounted for exactly once')
     .argument('[tables...]', 'tables to audit; all of them without')
     .option('--json', 'as JSON')
-    .action(runs(audit))
+    .action(runs(async () => (await import('./commands/audit.ts')).audit))
   addSegmentCommands(program, runs)
   addLand(program, runs)
   addDeadLetterCommands(program, runs)
@@ -96,12 +90,12 @@ function addSegmentCommands(program: Command, runs: Runs): void {
     .command('inspect')
     .description('header, batches, codecs and checksums')
     .argument('<url>', 'path or URL of a .kfs object')
-    .action(runs(segmentInspect))
+    .action(runs(async () => (await import('./commands/segment.ts')).segmentInspect))
   segment
     .command('cat')
     .description('its records, one JSON object a line')
     .argument('<url>', 'path or URL of a .kfs object')
-    .action(runs(segmentCat))
+    .action(runs(async () => (await import('./commands/segment.ts')).segmentCat))
 }
 
 function addLand(program: Command, runs: Runs): void {
@@ -119,7 +113,7 @@ function addLand(program: Command, runs: Runs): void {
         .default('zstd'),
     )
     .option('--segment-bytes <size>', 'cut a segment at about this size, for example 4MiB', '4MiB')
-    .action(runs(land))
+    .action(runs(async () => (await import('./commands/land.ts')).land))
 }
 
 function addDeadLetterCommands(program: Command, runs: Runs): void {
@@ -129,7 +123,7 @@ function addDeadLetterCommands(program: Command, runs: Runs): void {
     .description('dead letters by table, partition and reason')
     .argument('[tables...]')
     .option('--json', 'as JSON')
-    .action(runs(dlqLs))
+    .action(runs(async () => (await import('./commands/dlq.ts')).dlqLs))
   dlq
     .command('show')
     .description('the records themselves, with why each failed')
@@ -137,7 +131,7 @@ function addDeadLetterCommands(program: Command, runs: Runs): void {
     .option('--limit <n>', 'at most this many', wholeNumber, 20)
     .option('--code <code>', 'only those with this error code')
     .option('--json', 'one JSON object a line')
-    .action(runs(dlqShow))
+    .action(runs(async () => (await import('./commands/dlq.ts')).dlqShow))
 }
 
 function addOperatorCommands(program: Command, runs: Runs): void {
@@ -149,14 +143,14 @@ function addOperatorCommands(program: Command, runs: Runs): void {
     .argument('<table>')
     .option(...partition)
     .requiredOption(...why)
-    .action(runs(pause))
+    .action(runs(async () => (await import('./commands/operate.ts')).pause))
   program
     .command('resume')
     .description('go on with what was paused or stopped')
     .argument('<table>')
     .option(...partition)
     .requiredOption(...why)
-    .action(runs(resume))
+    .action(runs(async () => (await import('./commands/operate.ts')).resume))
   program
     .command('skip-to')
     .description(
@@ -167,13 +161,13 @@ function addOperatorCommands(program: Command, runs: Runs): void {
     .requiredOption('--offset <n>', 'the first offset to take again', offset)
     .option('--force', 'also beyond the last offset that the segments hold')
     .requiredOption(...why)
-    .action(runs(skipTo))
+    .action(runs(async () => (await import('./commands/operate.ts')).skipTo))
   program
     .command('unpark')
     .description('try a parked task again')
     .argument('<task id>')
     .requiredOption(...why)
-    .action(runs(unpark))
+    .action(runs(async () => (await import('./commands/operate.ts')).unpark))
 }
 
 function wholeNumber(text: string): number {
