@@ -1,36 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { orders, ordersConfig } from './orders-config.ts'
 import { createWorkspace, type Workspace } from './tidewater-cli.ts'
-
-const CONFIG = `
-warehouse: file:./warehouse
-metadata: sqlite:./tidewater.db
-sources:
-  - { name: local, type: kfs, url: "file:./segments" }
-catalogs:
-  - { name: local, type: embedded }
-tables:
-  - name: shop.orders
-    source: local
-    source_topic: orders
-    source_format: json
-    schema:
-      fields:
-        - { name: id, type: long, required: true }
-        - { name: amount, type: "decimal(12,2)" }
-        - { name: at, type: timestamptz }
-    partition_by: ["day(at)"]
-    catalogs: [local]
-`
-
-const order = (id: number) => JSON.stringify({ id, amount: id / 4, at: `2026-01-0${(id % 3) + 1}T10:00:00Z` })
-const orders = (from: number, count: number) =>
-  `${Array.from({ length: count }, (_, i) => order(from + i)).join('\n')}\n`
 
 let workspace: Workspace
 
 beforeEach(async () => {
   workspace = await createWorkspace()
-  await workspace.write('tidewater.yaml', CONFIG)
+  await workspace.write('tidewater.yaml', ordersConfig())
 })
 afterEach(() => workspace.remove())
 
