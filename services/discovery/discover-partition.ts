@@ -16,6 +16,7 @@ import {
 } from '../../shared/segment/segment-key.ts'
 import { type ExaminedListing, examineListing, type ReadySegment } from './examine-listing.ts'
 import { type Cursor, type Following, followPartition } from './follow-partition.ts'
+import { holdForLateArrivals } from './late-arrivals.ts'
 
 /** Objects looked at in one listing of one partition; a longer backlog is taken in several visits. */
 export const MAX_OBJECTS_PER_LISTING = 20_000
@@ -58,12 +59,9 @@ export async function discoverPartition(input: PartitionToDiscover): Promise<Par
   const { store, topic, partition, cursor } = input
   const last = cursor.lastPlanned
   const objects = await listFromCursor(input)
-  const { ready, waiting, abandoned } = examineListing(objects, {
-    topic,
-    partition,
-    nowMs: input.nowMs,
-    settleMs: input.settleMs,
-  })
+  const { nowMs, settleMs } = input
+  const examined = examineListing(objects, { topic, partition, nowMs, settleMs })
+  const { ready, waiting, abandoned } = await holdForLateArrivals(input, examined)
   const lastPlannedStands = last !== undefined && objects.some(object => object.key === last.key)
   const lowestBaseOffset = last === undefined || lastPlannedStands ? undefined : await newLifeAt(input, last)
   const following = followPartition(cursor, {
