@@ -99,10 +99,11 @@ export function createTablePlanner(context: PlannerContext): TablePlanner {
 
   async function discoverAndPlan(options: RoundOptions): Promise<RoundReport> {
     const { metadata, table, runtime, settings } = context
+    const failures: unknown[] = []
     if (roundsToFolderListing-- <= 0) {
-      roundsToFolderListing = 0
-      await registerNewPartitions(context)
-      roundsToFolderListing = ROUNDS_BETWEEN_FOLDER_LISTINGS - 1
+      failures.push(...(await registerNewPartitions(context)))
+      // After a failure the very next round looks again: a batch run has no tenth one.
+      roundsToFolderListing = failures.length > 0 ? 0 : ROUNDS_BETWEEN_FOLDER_LISTINGS - 1
     }
     const nowMs = runtime.nowMs()
     const partitions = await metadata.listPartitions(table.tableId)
@@ -117,8 +118,8 @@ export function createTablePlanner(context: PlannerContext): TablePlanner {
     const visits = await mapBounded(due, MAX_CONCURRENT_LISTINGS, partition => visitAlone(partition, options))
     const pending = visits.map(visited => visited.pending).filter(found => found !== undefined)
     const plannedTasks = await plan(pending, { ...options, maxTasks })
-    const failed = visits.find(visited => visited.failure !== undefined)
-    if (failed !== undefined) throw failed.failure
+    failures.push(...visits.map(visited => visited.failure).filter(failure => failure !== undefined))
+    if (failures.length > 0) throw failures[0]
     return {
       more: pending.length > 0 || visits.some(visited => visited.moved),
       moved: visits.some(visited => visited.moved),
@@ -313,12 +314,21 @@ function pendingOf(partition: SourcePartition, found: Found, waitingSinceMs: num
   }
 }
 
-/** A partition without a row begins where `start_from` says; its first segments are planned in the same round. */
-async function registerNewPartitions(context: PlannerContext): Promise<void> {
+/**
+ * A partition without a row begins where `start_from` says; its first segments are planned in the same round. Answers with what failed:
+ * one partition that cannot be listed does not hold up the others.
+ */
+async function registerNewPartitions(context: PlannerContext): Promise<readonly unknown[]> {
+  const failures: unknown[] = []
+  await registerEach(context, failures).catch((failure: unknown) => failures.push(failure))
+  return failures
+}
+
+async function registerEach(context: PlannerContext, failures: unknown[]): Promise<void> {
   const { metadata, table, settings, source, runtime } = context
   const known = new Set((await metadata.listPartitions(table.tableId)).map(partition => partition.partition))
   const numbers = (await listPartitionNumbers(source, settings.topic)).filter(number => !known.has(number))
-  await mapBounded(numbers, MAX_CONCURRENT_LISTINGS, async partition => {
+  const register = async (partition: number) => {
     const firstOffset = await discoverStart({
       store: source,
       topic: settings.topic,
@@ -336,7 +346,10 @@ async function registerNewPartitions(context: PlannerContext): Promise<void> {
       incarnation: 0,
       firstOffset,
     })
-  })
+  }
+  await mapBounded(numbers, MAX_CONCURRENT_LISTINGS, partition =>
+    register(partition).catch((failure: unknown) => void failures.push(failure)),
+  )
 }
 
 async function isConverted(

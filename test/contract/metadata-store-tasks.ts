@@ -251,6 +251,43 @@ export function describeFailures(open: OpenMetadata): void {
     ])
   })
 
+  it('cuts a task where it fails, so that what lies before commits in its turn', async () => {
+    await planned(store, 'a', sliceOf(0, 0, 10))
+    await planned(store, 'b', sliceOf(0, 10, 40))
+    await claimed(store, 'b')
+    const whole = sliceOf(0, 10, 40)
+    for (const at of [10n, 40n])
+      expect(await codeOf(failed('b', { kind: 'cut', at, newTaskIds: ['b0', 'b1'] }))).toBe(
+        'broken-invariant',
+      )
+    expect(await failed('b', { kind: 'cut', at: 25n, newTaskIds: ['b0', 'b1'] })).toBe(true)
+    expect(await store.listRunnableTasks(9)).toEqual(['a', 'b0', 'b1'])
+
+    // The segment that holds the cut is in both; each begins with the one that holds its start.
+    const before = { ...whole, endOffset: 25n, segments: whole.segments.slice(0, 2) }
+    const behind = { ...whole, startOffset: 25n, segments: whole.segments.slice(1) }
+    expect(await claimed(store, 'b0')).toMatchObject({ task: { slices: [before], attempts: 0 } })
+    expect(await claimed(store, 'b1')).toMatchObject({ task: { slices: [behind], attempts: 0 } })
+    expect(await store.commitTask(commitOf('b0', [before]))).toMatchObject({ state: 'staged' })
+    await claimed(store, 'a')
+    expect(await store.commitTask(commitOf('a', [sliceOf(0, 0, 10)]))).toMatchObject({ state: 'committed' })
+    expect(await partitionAt(store, 0)).toMatchObject({ committedOffset: 25n, plannedOffset: 40n })
+    expect(await failed('b1', { kind: 'park' })).toBe(true)
+    expect(await store.countTasks(TABLE)).toMatchObject({ committed: 2, parked: 1, cancelled: 1 })
+  })
+
+  it('forgets the last planned segment when a person takes its replacement as it is', async () => {
+    await converted(store, 'a', sliceOf(0, 0, 10))
+    for (const [code, kept] of [
+      ['source-gap', true],
+      ['segment-replaced', false],
+    ] as const) {
+      await store.stopPartition(idOf(0), { code, reason: 'look at it', details: {} })
+      await store.resumePartition(idOf(0), NOTE)
+      expect((await partitionAt(store, 0)).lastPlanned !== undefined).toBe(kept)
+    }
+  })
+
   it('stops the whole table after a flood, and runs the task after the resume', async () => {
     await planned(store, 'a', sliceOf(0, 0, 10))
     await planned(store, 'b', sliceOf(1, 0, 10))

@@ -422,6 +422,18 @@ describe('how much becomes a task', () => {
     expect(await pipeline.plan({ everything: true })).toMatchObject({ plannedTasks: 1 })
   })
 
+  test('a new partition that cannot be listed does not hold up those that can', async () => {
+    await open()
+    for (const partition of [0, 1, 2]) await land(pipeline.source, ids(0, 10), { partition })
+    pipeline.source.before = (operation, key) => {
+      if (operation === 'list' && key === 'orders/1/')
+        throw new AppError({ code: 'access-denied', next: 'park', message: 'no' })
+    }
+    await expect(pipeline.plan({ everything: true })).rejects.toMatchObject({ code: 'access-denied' })
+    await pipeline.convert()
+    expect([await watermark(0), await watermark(2)]).toEqual([10, 10])
+  })
+
   test('another process at the same table leaves this one nothing to do', async () => {
     await open()
     await land(pipeline.source, ids(0, 10))
