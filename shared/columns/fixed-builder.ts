@@ -112,6 +112,11 @@ export class FixedBuilder {
     this.int32[slot] = value
   }
 
+  /** The same value in slots `[from, to)`. */
+  fillInt32(from: number, to: number, value: number): void {
+    this.int32.fill(value, from, to)
+  }
+
   /** Any integer that a double holds exactly. */
   setInt64FromNumber(slot: number, value: number): void {
     this.int32[2 * slot] = value | 0

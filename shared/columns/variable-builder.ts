@@ -75,6 +75,17 @@ export class VariableBuilder {
     this.offsets[slot + 1] = begin + byteLength
   }
 
+  /** The same value in slots `[slot, slot + count)`. */
+  setRepeated(slot: number, count: number, value: Uint8Array): void {
+    const begin = this.offsets[slot] ?? 0
+    const byteLength = value.length * count
+    this.ensureValues(begin + byteLength)
+    if (byteLength > 0) this.values.set(value, begin)
+    for (let done = value.length; done < byteLength; done *= 2)
+      this.values.copyWithin(begin + done, begin, begin + Math.min(done, byteLength - done))
+    for (let i = 1; i <= count; i++) this.offsets[slot + i] = begin + i * value.length
+  }
+
   /** Unpaired surrogates become U+FFFD; callers that must not lose them check before. */
   setText(slot: number, text: string): void {
     const begin = this.offsets[slot] ?? 0

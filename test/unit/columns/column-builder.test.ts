@@ -94,6 +94,20 @@ describe('variable columns', () => {
     expect(column.finish(2).values.length).toBe(3)
   })
 
+  test.each([0, 1, 2, 3, 7, 1000])(
+    'a value repeated %i times stands in each of the slots, and writing goes on behind them',
+    count => {
+      const column = builderOf({ kind: 'string' }, VariableBuilder)
+      column.ensureSlots(count + 3)
+      column.setText(0, 'before')
+      column.setRepeated(1, count, Uint8Array.from(Buffer.from('abc')))
+      column.setRepeated(count + 1, 1, new Uint8Array(0))
+      column.setText(count + 2, 'after')
+      const expected = ['before', ...Array.from({ length: count }, () => 'abc'), '', 'after']
+      expect(values(column.finish(count + 3))).toEqual(expected)
+    },
+  )
+
   test('a column without rows has one offset', () => {
     expect([...builderOf({ kind: 'binary' }, VariableBuilder).finish(0).offsets]).toEqual([0])
   })
