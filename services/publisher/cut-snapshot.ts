@@ -63,7 +63,23 @@ async function loadMergedFiles(
     const paths = merged.map(manifest => manifest.path)
     files.set(path, await metadata.listFilesOfManifests(plan.snapshot.tableId, paths))
   }
+  if (plan.merges.length > 0) await refuseOvertaken(metadata, plan.snapshot)
   return files
+}
+
+/** Files leave the merged manifests when the snapshot is cut: those listed after another publisher did so are not the ones to write. */
+async function refuseOvertaken(
+  metadata: MetadataStore,
+  { tableId, snapshotId }: SnapshotRecord,
+): Promise<void> {
+  const { intent } = await metadata.loadSnapshotInput(tableId)
+  if (intent?.snapshotId === snapshotId) return
+  throw new AppError({
+    code: 'snapshot-stale',
+    next: 'retry',
+    message: `Cutting snapshot ${snapshotId} of table ${tableId}: another publisher has finished it or given it up meanwhile; the table is loaded again.`,
+    details: { tableId, snapshotId },
+  })
 }
 
 /** A random positive 63-bit number: ids must not collide between writers, and readers expect no order in them. */
