@@ -54,7 +54,8 @@ export function chanceFaults(random: SeededRandom, weatherNow: () => Weather): F
       outlivesProcess: random.chance(0.5),
       when: random.chance(0.5) ? ('before' as const) : ('after' as const),
       delayed: random.chance(weather.delay),
-      delayMs: random.span(500, MAX_DELAY_MS),
+      // Most are short, some outlast every lease.
+      delayMs: MAX_DELAY_MS * random.next() ** 3,
       freezeMs: random.span(...FREEZE_MS),
       fault: random.next(),
     }

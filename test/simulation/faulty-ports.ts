@@ -42,21 +42,14 @@ async function collect(objects: AsyncIterable<ObjectInfo>): Promise<readonly Obj
   return collected
 }
 
+/** Every method of the store, whatever its name. */
 export function faultyMetadata(store: MetadataStore, process: SimulatedProcess): MetadataStore {
-  return aroundMethods(store, (name, call) => process.call(`metadata.${name}`, call))
-}
-
-/** The same object with every method led through `around`. */
-export function aroundMethods<T extends object>(
-  target: T,
-  around: (name: string, call: () => Promise<unknown>, args: readonly unknown[]) => Promise<unknown>,
-): T {
-  return new Proxy(target, {
-    get(object, name) {
-      const member: unknown = Reflect.get(object, name)
-      if (typeof member !== 'function' || typeof name !== 'string') return member
+  return new Proxy(store, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name)
+      if (typeof member !== 'function') return member
       return (...args: readonly unknown[]) =>
-        around(name, async () => await Reflect.apply(member, object, args), args)
+        process.call(`metadata.${String(name)}`, async () => await Reflect.apply(member, target, args))
     },
   })
 }

@@ -55,7 +55,7 @@ const CODECS: readonly [WriterCodec, ...WriterCodec[]] = [
   'zstd',
 ]
 /** The two objects of a segment land within this of each other. */
-const UPLOAD_MS = 1500
+const UPLOAD_MS = 3500
 const MAX_RECORDS_PER_BATCH = 4
 const BROKEN_VALUES = ['{"id":', 'null', '{"name":"no id"}', '{"id":"seven"}', '']
 
@@ -137,7 +137,7 @@ function landPartition(
 
 function fortuneOf(random: SeededRandom): Fortune {
   const draw = random.next()
-  if (draw < 0.6) return 'whole'
+  if (draw < 0.5) return 'whole'
   if (draw < 0.7) return 'late-index'
   if (draw < 0.8) return 'orphan'
   if (draw < 0.88) return 'quickly-replaced'

@@ -5,11 +5,11 @@
 import { OFFSETS_KEY, parseOffsets } from '../../shared/iceberg/snapshot-offsets.ts'
 import type { Snapshot, TableMetadata } from '../../shared/iceberg/table-metadata.ts'
 import { DEFAULT_PREVIOUS_VERSIONS_MAX } from '../../shared/iceberg/table-metadata-of.ts'
-import type { MetadataStore, TaskCommit, TaskCommitOutcome } from '../../shared/metadata/metadata-store.ts'
+import type { MetadataStore } from '../../shared/metadata/metadata-store.ts'
 import type { ObjectStore } from '../../shared/object-store/object-store.ts'
-import { aroundMethods } from './faulty-ports.ts'
 import type { ExpectedPartition } from './landing.ts'
 import { createPublishedReader, expectEqual, type PublishedRow, type RowPaths } from './published-table.ts'
+import { watchCommits } from './watch-commits.ts'
 
 export interface WatchedTable {
   readonly name: string
@@ -22,6 +22,8 @@ export interface ObserverContext {
   readonly metadata: MetadataStore
   readonly warehouse: ObjectStore
   readonly catalog: string
+  /** The database's clock. */
+  readonly nowMs: () => number
   readonly tables: readonly WatchedTable[]
   readonly partitions: readonly ExpectedPartition[]
 }
@@ -43,28 +45,17 @@ interface Shown {
 export function createObserver(context: ObserverContext): Observer {
   const { tables, catalog } = context
   const reader = createPublishedReader(context.warehouse)
-  const committedTasks = new Set<string>()
-  const committedFiles = new Set<string>()
+  const commits = watchCommits(context.metadata, context.nowMs)
   const shown = new Map<string, Shown>()
   const snapshots = new Map<string, Map<bigint, Snapshot>>(tables.map(({ name }) => [name, new Map()]))
-  const breaches: string[] = []
   let pointersMoved = false
 
-  const metadata = aroundMethods(context.metadata, async (name, call, args) => {
-    const result = await call()
-    if (name === 'commitTask') noteCommit(args[0] as TaskCommit, result as TaskCommitOutcome)
-    if (name === 'confirmPublication') pointersMoved = true
-    return result
-  })
-
-  function noteCommit({ claim, files }: TaskCommit, outcome: TaskCommitOutcome): void {
-    if (outcome.kind !== 'committed') return
-    if (committedTasks.has(claim.taskId)) breaches.push(`task ${claim.taskId} committed twice`)
-    committedTasks.add(claim.taskId)
-    for (const { path } of files) {
-      if (!path.includes(claim.token)) breaches.push(`${path} does not carry its claim token ${claim.token}`)
-      committedFiles.add(path)
-    }
+  const metadata: MetadataStore = {
+    ...commits.store,
+    async confirmPublication(...args) {
+      await commits.store.confirmPublication(...args)
+      pointersMoved = true
+    },
   }
 
   async function checkTable(table: WatchedTable): Promise<void> {
@@ -89,7 +80,7 @@ export function createObserver(context: ObserverContext): Observer {
     const files = await reader.files(snapshot, table.paths)
     expectEqual(`distinct files of ${what}`, new Set(files.map(file => file.path)).size, files.length)
     for (const { path } of files)
-      check(committedFiles.has(path), `${what} shows only files of committed claims, found ${path}`)
+      check(commits.files.has(path), `${what} shows only files of committed claims, found ${path}`)
     const rows = files.flatMap(file => file.rows)
     expectEqual(`total-records of ${what}`, snapshot.summary['total-records'], String(rows.length))
     checkPrefixes(table, { what, rows, offsets: snapshot.summary[OFFSETS_KEY] ?? '' })
@@ -128,9 +119,9 @@ export function createObserver(context: ObserverContext): Observer {
 
   return {
     metadata,
-    committedFiles,
+    committedFiles: commits.files,
     async check() {
-      check(breaches.length === 0, breaches.join('; '))
+      check(commits.breaches.length === 0, commits.breaches.join('; '))
       if (!pointersMoved) return
       pointersMoved = false
       for (const table of tables) await checkTable(table)

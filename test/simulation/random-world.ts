@@ -13,13 +13,15 @@ const STORMY_AFTERWARDS_MS = 20_000
 /** Once it is calm, all must be at rest within this. */
 const MAX_CALM_MS = 600_000
 const REST_CHECK_INTERVAL_MS = 1_000
+const CALM_SPELL_MS = [0, 4_000] as const
+const GUST_MS = [3_000, 40_000] as const
 
 const WEATHERS: readonly [Weather, ...Weather[]] = [
   CALM,
-  { fail: 0.02, crash: 0.002, freeze: 0.001, delay: 0.01 },
+  { fail: 0.02, crash: 0.002, freeze: 0.002, delay: 0.02 },
   { fail: 0.1, crash: 0.004, freeze: 0, delay: 0 },
   { fail: 0.01, crash: 0.02, freeze: 0, delay: 0.01 },
-  { fail: 0, crash: 0.001, freeze: 0.01, delay: 0.04 },
+  { fail: 0, crash: 0.001, freeze: 0.01, delay: 0.05 },
 ]
 
 export interface LivedWorld {
@@ -70,11 +72,13 @@ async function worldOf(seed: number): Promise<World> {
 async function runToRest(world: World, seed: number): Promise<Omit<LivedWorld, 'world'>> {
   const random = createSeededRandom(seed, 'fleet')
   const stormsUntilMs = START_MS + world.landing.endsAtMs + STORMY_AFTERWARDS_MS
-  const isStormy = () => world.scheduler.nowMs() < stormsUntilMs
+  const gusts = planGusts(createSeededRandom(seed, 'gusts'), stormsUntilMs)
+  const isStormy = () =>
+    gusts.some(gust => gust.fromMs <= world.scheduler.nowMs() && world.scheduler.nowMs() < gust.untilMs)
   const fleet = startFleet(world, { seed, random, isStormy })
   let atRest = false
   const look = async () => {
-    atRest = !isStormy() && (await isAtRest(world))
+    atRest = world.scheduler.nowMs() >= stormsUntilMs && (await isAtRest(world))
     if (world.scheduler.nowMs() > stormsUntilMs + MAX_CALM_MS)
       throw new Error(`not at rest ${MAX_CALM_MS / 1000} s after the last fault`)
   }
@@ -109,6 +113,23 @@ async function runLastTime(world: World): Promise<void> {
   if (world.warehouse.writes.length !== written)
     throw new Error(`a last run --once wrote ${world.warehouse.writes.slice(written).join(', ')}`)
   await checkEnd(world)
+}
+
+interface Gust {
+  readonly fromMs: number
+  readonly untilMs: number
+}
+
+/** Bad weather comes and goes, so that work is under way when it strikes. */
+function planGusts(random: SeededRandom, untilMs: number): readonly Gust[] {
+  const gusts: Gust[] = []
+  for (let fromMs = START_MS; fromMs < untilMs; ) {
+    const calmMs = random.span(...CALM_SPELL_MS)
+    const gust = { fromMs: fromMs + calmMs, untilMs: fromMs + calmMs + random.span(...GUST_MS) }
+    gusts.push({ ...gust, untilMs: Math.min(gust.untilMs, untilMs) })
+    fromMs = gust.untilMs
+  }
+  return gusts
 }
 
 interface FleetOptions {

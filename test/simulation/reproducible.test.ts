@@ -4,7 +4,7 @@ import { liveThrough } from './random-world.ts'
 
 const digestOf = async (seed: number) => (await liveThrough(seed)).world.digest()
 
-test.each([16, 1003])('seed %i lives twice alike', async seed => {
+test.each([99, 1003])('seed %i lives twice alike', async seed => {
   const first = await digestOf(seed)
   const second = await digestOf(seed)
   expect(second.database).toBe(first.database)

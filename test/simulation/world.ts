@@ -93,6 +93,7 @@ export async function createWorld({ seed, config, landing }: WorldOptions): Prom
     metadata: database.store,
     warehouse,
     catalog: CATALOG,
+    nowMs,
     tables: config.tables.flatMap(watchedTables),
     partitions: landing.partitions,
   })
