@@ -58,7 +58,7 @@ interface Effort {
   readonly runs: number
 }
 
-const FULL: Effort = { valueBytes: 128 * 1024 * 1024, warmUps: 2, runs: 5 }
+const FULL: Effort = { valueBytes: 64 * 1024 * 1024, warmUps: 2, runs: 5 }
 const QUICK: Effort = { valueBytes: 1024 * 1024, warmUps: 0, runs: 1 }
 
 export async function benchWholeWay(options: WholeWayOptions): Promise<readonly WholeWayFigure[]> {
