@@ -51,11 +51,12 @@ export function answerQuestions<Question>(answer: (question: Question) => Promis
 }
 
 async function reply<Question>(answer: (question: Question) => Promise<unknown>, question: Question) {
-  try {
-    process.send?.({ answer: await answer(question) })
-  } catch (error) {
-    process.send?.({ failure: error instanceof Error ? (error.stack ?? error.message) : String(error) })
-  }
+  const found = await answer(question).then(
+    value => ({ answer: value }),
+    error => ({ failure: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+  )
+  // A parent that was stopped waits for nothing.
+  if (process.connected) process.send?.(found)
 }
 
 export function cpuSeconds(): number {
