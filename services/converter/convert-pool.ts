@@ -12,6 +12,8 @@ import type { ConvertedTask } from './run-task.ts'
 
 /** JavaScript heap of one thread, in MB; column buffers and WebAssembly lie outside it. */
 const THREAD_HEAP_MB = 512
+/** Of it for young objects. V8 would take 100 MB more for them over a long backlog, and records make next to none. */
+const THREAD_YOUNG_HEAP_MB = 48
 /** A conversion takes seconds; one that takes this long hangs, and its thread is ended. */
 export const MAX_CONVERSION_MS = 30 * 60_000
 
@@ -33,7 +35,10 @@ export function openConvertPool(
     invariant(busy.size + idle.length < size, `more than ${size} conversion threads`)
     const worker = new Worker(siblingModule(import.meta.url, './convert-thread'), {
       workerData: stores,
-      resourceLimits: { maxOldGenerationSizeMb: THREAD_HEAP_MB },
+      resourceLimits: {
+        maxOldGenerationSizeMb: THREAD_HEAP_MB,
+        maxYoungGenerationSizeMb: THREAD_YOUNG_HEAP_MB,
+      },
     })
     // Whoever waits for an answer hears of the failure too; without a listener here, one in between would end the process.
     worker.on('error', () => undefined)

@@ -39,8 +39,8 @@ const MAX_BATCH_BYTES = 16 * 1024 * 1024
 /** Dead letters are buffered to this many bytes before they go to their writer. */
 const MAX_DEAD_LETTER_BATCH_BYTES = 8 * 1024 * 1024
 /** What the open files of a task may hold in memory: its rows, and beside them its dead letters. */
-const MAX_BUFFERED_BYTES = 192 * 1024 * 1024
-const MAX_BUFFERED_DEAD_LETTER_BYTES = 64 * 1024 * 1024
+const MAX_BUFFERED_BYTES = 160 * 1024 * 1024
+const MAX_BUFFERED_DEAD_LETTER_BYTES = 48 * 1024 * 1024
 const MAX_CONCURRENT_RECHECKS = 8
 
 /** A table as a converter needs it; plain data, so that it travels to a worker thread. */

@@ -57,6 +57,15 @@ function orderLines(index: number): Buffer {
   return Buffer.from(`${lines.join('\n')}\n`)
 }
 
+/** Two in five do not fit. */
+function brokenOrderLines(index: number): Buffer {
+  return Buffer.from(
+    orderLines(index)
+      .toString('utf8')
+      .replaceAll(/("id":\d*[0-3],"at":)"[^"]*"/g, '$1"soon"'),
+  )
+}
+
 function orderAt(random: () => number, at: number) {
   const hex = () => Math.floor(random() * 2 ** 48).toString(16)
   return {
@@ -69,16 +78,7 @@ function orderAt(random: () => number, at: number) {
   }
 }
 
-const SHAPES: readonly Shape[] = [
-  {
-    name: 'raw values that hardly compress',
-    table: `
-    source_format: raw`,
-    chunk: opaqueLines,
-  },
-  {
-    name: 'nested JSON over a few days',
-    table: `
+const orders = (partitionBy: string) => `
     source_format: json
     schema:
       fields:
@@ -88,9 +88,26 @@ const SHAPES: readonly Shape[] = [
         - { name: customer, type: struct, fields: [ { name: id, type: string }, { name: name, type: string } ] }
         - { name: tags, type: list, element: string }
         - { name: note, type: string }
-    partition_by: ["day(at)"]`,
-    chunk: orderLines,
+    partition_by: ["${partitionBy}"]`
+
+const SHAPES: readonly Shape[] = [
+  {
+    name: 'raw values that hardly compress',
+    table: `
+    source_format: raw`,
+    chunk: opaqueLines,
   },
+  { name: 'nested JSON over a few days', table: orders('day(at)'), chunk: orderLines },
+  // Many open files beside a file of dead letters: what takes the most. In sample size it would show nothing more.
+  ...(IS_LONG
+    ? [
+        {
+          name: 'JSON over 64 buckets, much of it broken',
+          table: orders('bucket(64, id)'),
+          chunk: brokenOrderLines,
+        },
+      ]
+    : []),
 ]
 
 /** At its end a process notes the most memory that it had, in kibibytes, in a file of its folder. */
@@ -146,7 +163,8 @@ limits: { workers: 1 }
   expect(run.exitCode, run.stderr).toBe(0)
   const peakKib = Number(await readFile(workspace.path('peak-kib'), 'utf8'))
   const status = await workspace.tidewater(['status', '--json'])
-  expect(JSON.parse(status.stdout).tables).toMatchObject([{ rows: recordCount, dead_letters: 0 }])
+  const [{ rows, dead_letters }] = JSON.parse(status.stdout).tables
+  expect(rows + dead_letters).toBe(recordCount)
   return peakKib * 1024
 }
 
