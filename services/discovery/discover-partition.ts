@@ -139,7 +139,7 @@ async function withEnd(
 }
 
 /** The offset after the segment's last one, from its footer. */
-export async function readEndOffset(store: ObjectStore, segment: ReadySegment): Promise<bigint> {
+async function readEndOffset(store: ObjectStore, segment: ReadySegment): Promise<bigint> {
   const start = Math.max(0, segment.sizeBytes - SEGMENT_FOOTER_BYTES)
   const bytes = await store.get(segment.key, {
     range: { start, end: segment.sizeBytes },

@@ -129,7 +129,7 @@ function isOfLaterType(path: ConfigPath, context: IssueContext): boolean {
 }
 
 /** A value for a message: short, and never a secret. */
-export function showValue(value: unknown, path: ConfigPath, context: IssueContext): string {
+function showValue(value: unknown, path: ConfigPath, context: IssueContext): string {
   const variables = context.variablesAt(path)
   if (variables.length > 0) return `the value of ${variables.map(name => `\${${name}}`).join(' and ')}`
   if (SECRET_KEYS.has(String(path.at(-1)))) return 'a value that is not shown'

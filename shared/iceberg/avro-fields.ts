@@ -87,7 +87,7 @@ export class AvroFields {
   }
 }
 
-export function isAvroList(value: AvroValue): value is readonly AvroValue[] {
+function isAvroList(value: AvroValue): value is readonly AvroValue[] {
   return Array.isArray(value)
 }
 

@@ -229,7 +229,7 @@ function* keepAccounts(task: Task, slices: readonly Slice[], commit: TaskCommit)
  * Makes the staged tasks that begin at the watermark live, one after the other in offset order; answers the last version, if any.
  * It ends because the watermark rises with each; their number is bounded by the tasks that planning keeps in flight.
  */
-export function* takeStaged(sourceKey: bigint, watermark: bigint): Steps<bigint | undefined> {
+function* takeStaged(sourceKey: bigint, watermark: bigint): Steps<bigint | undefined> {
   let version: bigint | undefined
   let slice = yield* first(selectDoneAt, { sourceKey, offset: watermark })
   while (slice !== undefined) {
