@@ -145,19 +145,27 @@ async function publicationsOf(
   snapshots: readonly SnapshotRecord[],
 ): Promise<readonly PublicationStatus[]> {
   const newest = snapshots.at(-1)?.snapshotId
-  return (await metadata.listPublications(tableId)).map(publication => ({
+  const publications = await metadata.listPublications(tableId)
+  return publications.map(publication => publicationStatus(publication, newest))
+}
+
+export function publicationStatus(
+  publication: Publication,
+  newestSnapshotId: bigint | undefined,
+): PublicationStatus {
+  return {
     catalog: publication.catalog,
     state: publication.state,
     snapshot_id: publication.snapshotId ?? null,
     metadata_location: publication.metadataLocation ?? null,
     published_at_ms: publication.lastPublishedAtMs ?? null,
-    current: publication.metadataLocation !== undefined && publication.snapshotId === newest,
+    current: publication.metadataLocation !== undefined && publication.snapshotId === newestSnapshotId,
     error_code: publication.lastErrorCode ?? null,
     error_message: publication.lastErrorMessage ?? null,
-  }))
+  }
 }
 
-function partitionStatus(partition: SourcePartition): PartitionStatus {
+export function partitionStatus(partition: SourcePartition): PartitionStatus {
   return {
     topic: partition.topic,
     partition: partition.partition,

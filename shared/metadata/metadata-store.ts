@@ -270,6 +270,28 @@ export interface SnapshotCut {
   }[]
 }
 
+// ---- overviews --------------------------------------------------------------------------------------------------
+
+/** Live files are counted by size below each of these, and beyond the last. */
+export const FILE_SIZE_BOUNDS: readonly bigint[] = [1n, 8n, 32n, 128n, 512n].map(
+  mebibytes => mebibytes << 20n,
+)
+
+export interface FileTotals {
+  readonly fileCount: number
+  readonly recordCount: bigint
+  readonly sizeBytes: bigint
+}
+
+export interface PartitionTotals extends FileTotals {
+  readonly specId: number
+  readonly partition: readonly PartitionValue[]
+  /** The table version that added its newest file. */
+  readonly newestVersion: bigint
+}
+
+export type FileSummary = Omit<LiveFile, 'encoded'>
+
 // ---- publications -----------------------------------------------------------------------------------------------
 
 /** One table in one catalog. */
@@ -462,6 +484,21 @@ export interface MetadataStore {
     tableId: string,
     page: { readonly version: bigint; readonly after?: string; readonly limit: number },
   ): Promise<{ readonly files: readonly LiveFile[]; readonly next?: string }>
+
+  // Overviews, for people: live files at the table's version now, and the newest few of what there may be many of.
+  /** One entry for each of `FILE_SIZE_BOUNDS`, ascending, and a last one for what is larger. */
+  sumFiles(tableId: string): Promise<readonly (FileTotals & { readonly belowBytes?: bigint })[]>
+  /** By partition value, the most recently written first; `count` of all of them. */
+  sumPartitions(
+    tableId: string,
+    limit: number,
+  ): Promise<{ readonly count: number; readonly newest: readonly PartitionTotals[] }>
+  listNewestFiles(tableId: string, limit: number): Promise<readonly FileSummary[]>
+  /** Snapshots that are cut and not expired; `count` of all of them. */
+  listNewestSnapshots(
+    tableId: string,
+    limit: number,
+  ): Promise<{ readonly count: number; readonly newest: readonly SnapshotRecord[] }>
 
   // Publications. What a publisher does rests on what it loaded: `atVersion` is the `metadataVersion` that it saw, and once another has
   // moved the publication on, beginning is refused and failing is old news. `confirmPublication` is a compare-and-set on the intent.

@@ -8,6 +8,7 @@ import * as events from './queries/events.ts'
 import * as files from './queries/files.ts'
 import * as giveUp from './queries/give-up.ts'
 import * as leases from './queries/leases.ts'
+import * as overviews from './queries/overviews.ts'
 import * as partitions from './queries/partitions.ts'
 import * as publications from './queries/publications.ts'
 import * as snapshots from './queries/snapshots.ts'
@@ -68,6 +69,11 @@ export function createSqlMetadataStore({ read, write, migrate, close }: Transact
     expireSnapshots: (tableId, snapshotIds) => write(() => snapshots.expireSnapshots(tableId, snapshotIds)),
     listFilesOfManifests: (tableId, paths) => read(() => files.listFilesOfManifests(tableId, paths)),
     listFiles: (tableId, page) => read(() => files.listFiles(tableId, page)),
+
+    sumFiles: tableId => read(() => overviews.sumFiles(tableId)),
+    sumPartitions: (tableId, limit) => read(() => overviews.sumPartitions(tableId, limit)),
+    listNewestFiles: (tableId, limit) => read(() => overviews.listNewestFiles(tableId, limit)),
+    listNewestSnapshots: (tableId, limit) => read(() => overviews.listNewestSnapshots(tableId, limit)),
 
     loadPublication: (tableId, catalog) => read(() => publications.loadPublication(tableId, catalog)),
     listPublications: tableId => read(() => publications.listPublications(tableId)),

@@ -135,6 +135,25 @@ export function describeSnapshots(open: OpenMetadata): void {
     expect(placed.map(file => file.path)).toEqual([pathOf('a'), pathOf('b')])
   })
 
+  it('lists the newest snapshots first, those that are cut and not expired', async () => {
+    await cutOne()
+    await converted(store, 'c', sliceOf(0, 20, 30))
+    await store.insertSnapshotIntent(intentAt(2, 3n))
+    expect((await store.listNewestSnapshots(TABLE, 9)).newest.map(found => found.snapshotId)).toEqual([
+      idAt(1),
+    ])
+    await store.completeSnapshot(cutSecond([manifestAt(1, 2), manifestAt(2, 1)], []))
+    expect(await store.listNewestSnapshots(TABLE, 1)).toEqual({
+      count: 2,
+      newest: [intentAt(2, 3n, { state: 'cut' })],
+    })
+    await store.expireSnapshots(TABLE, [idAt(1)])
+    expect(await store.listNewestSnapshots(TABLE, 9)).toMatchObject({
+      count: 1,
+      newest: [{ snapshotId: idAt(2) }],
+    })
+  })
+
   it('shows an intent that a crash left behind, with the files of its version alone', async () => {
     await store.insertSnapshotIntent(intentAt(1, 1n))
     const input = await store.loadSnapshotInput(TABLE)

@@ -2,6 +2,7 @@
 import { describe } from 'vitest'
 import { describeAccounts, describeCommit } from './metadata-store-commit.ts'
 import type { OpenMetadata, OpenSharedMetadata } from './metadata-store-fixture.ts'
+import { describeOverviews } from './metadata-store-overviews.ts'
 import {
   describeEvents,
   describeLeases,
@@ -27,6 +28,7 @@ export function describeMetadataStore(
     describe('accounts', () => describeAccounts(open))
     describe('giving up', () => describeGivingUp(open))
     describe('snapshots', () => describeSnapshots(open))
+    describe('overviews', () => describeOverviews(open))
     describe('publications', () => describePublications(open))
     describe('leases', () => describeLeases(open))
     describe('events', () => describeEvents(open))
