@@ -6,6 +6,7 @@ import type { FieldOptions, UnknownFields } from '../decode/field-options.ts'
 import type { Transform } from '../iceberg/partition-spec.ts'
 import type { NestedField } from '../iceberg/schema.ts'
 import type { OpenStoreOptions } from '../object-store/open-object-store.ts'
+import type { ListenAddress } from './listen-address.ts'
 import type { Secret } from './secret.ts'
 
 export interface Config {
@@ -17,6 +18,7 @@ export interface Config {
   readonly catalogs: readonly CatalogConfig[]
   readonly tables: readonly TableConfig[]
   readonly limits: LimitsConfig
+  readonly server: ServerConfig
 }
 
 export interface StoreConfig {
@@ -117,6 +119,22 @@ export interface LimitsConfig {
   readonly claimLeaseMs: number
   readonly pollIntervalMs: number
   readonly pollIntervalMaxMs: number
+}
+
+export interface ServerConfig {
+  /** Without it there is no server. */
+  readonly listen?: ListenAddress
+  /** Always there unless `listen` is loopback. */
+  readonly token?: Secret
+  /** Whether clients of the catalog are handed the warehouse's credentials. */
+  readonly passCredentials: boolean
+  /** For a request to arrive, and for its answer to be made. */
+  readonly requestTimeoutMs: number
+  /** For requests under way when the server closes. */
+  readonly stopTimeoutMs: number
+  readonly maxBodyBytes: number
+  readonly maxRequests: number
+  readonly maxConnections: number
 }
 
 /** What `openObjectStore` needs to open this store, apart from the URL and the runtime. */

@@ -6,7 +6,7 @@ import { knownKeys } from './file-schema.ts'
 import { closest } from './suggest.ts'
 
 /** Values of these keys are never shown, wherever they came from. */
-const SECRET_KEYS = new Set(['access_key_id', 'secret_access_key', 'session_token'])
+const SECRET_KEYS = new Set(['access_key_id', 'secret_access_key', 'session_token', 'token'])
 const MAX_SHOWN_LENGTH = 60
 
 /** What people write who know other systems. */
@@ -110,7 +110,7 @@ function suggestKey(key: string, place: string): { readonly suggestion?: string 
     return { suggestion: `Did you mean ${other}?` }
   const near = closest(key, known)
   if (near !== undefined) return { suggestion: `Did you mean ${near}?` }
-  for (const elsewhere of ['', 'sources', 'tables', 'limits']) {
+  for (const elsewhere of ['', 'sources', 'tables', 'limits', 'server']) {
     if (elsewhere !== place && knownKeys(elsewhere).includes(key)) {
       return {
         suggestion: `This key belongs ${elsewhere === '' ? 'at the top level' : `under ${elsewhere}`}.`,

@@ -2,7 +2,7 @@
 
 /** Keys, by the place where they would stand; list positions are left out of the place. */
 export const DESIGNED_KEYS: Readonly<Record<string, readonly string[]>> = {
-  '': ['queue', 'server'],
+  '': ['queue'],
   tables: [
     'sort_by',
     'retention_ttl',

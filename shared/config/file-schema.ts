@@ -28,6 +28,7 @@ import {
   text,
   word,
 } from './schema-values.ts'
+import { serverSchema } from './server-schema.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
@@ -220,6 +221,7 @@ export const fileSchema = z.strictObject({
   catalogs: z.array(catalogSchema).prefault([{ name: 'local', type: 'embedded' }]),
   tables: z.array(tableSchema).min(1).max(MAX_TABLES),
   limits: limitsSchema.prefault({}),
+  server: serverSchema.prefault({}),
 })
 
 /** Keys that may stand at a place, for suggestions. A place is a path without list positions: `tables.schema.fields`. */
@@ -234,6 +236,7 @@ export function knownKeys(place: string): readonly string[] {
     'tables.start_from': startFromObject.shape,
     'tables.snapshot_retention': retentionSchema.shape,
     limits: limitsSchema.shape,
+    server: serverSchema.shape,
   }
   if (place.startsWith('tables.schema.fields')) {
     return Object.keys(/\.(element|key|value)$/.test(place) ? typeKeys : fieldKeys)

@@ -6,10 +6,11 @@ import { dirname, resolve } from 'node:path'
 import { parseStoreUrl } from '../object-store/open-object-store.ts'
 import { type CheckedTable, checkTable, checkTableNames, type PartialTable } from './check-tables.ts'
 import { fieldSchema } from './column-schema.ts'
-import type { Config, SourceConfig, StoreConfig, TableConfig } from './config.ts'
+import type { Config, ServerConfig, SourceConfig, StoreConfig, TableConfig } from './config.ts'
 import { type ConfigError, type ConfigIssue, type ConfigPath, pathText } from './config-error.ts'
 import { describeIssues, isMapping, valueAt } from './describe-issues.ts'
 import { type FileShape, fileSchema, type TableShape, tableSchema } from './file-schema.ts'
+import { addressText, isLoopback } from './listen-address.ts'
 import { Secret } from './secret.ts'
 import { readYamlText } from './yaml-text.ts'
 
@@ -56,6 +57,7 @@ function checkAll(data: unknown, issues: ConfigIssue[]): readonly CheckedTable[]
   checkUnique('catalog', known.catalogs, ['catalogs'], issues)
   checkCredentials(data, issues)
   checkPolling(data, issues)
+  checkToken(data, issues)
   const rawTables = valueAt(data, ['tables'])
   const tables = (Array.isArray(rawTables) ? rawTables : []).map(readPartialTable)
   checkTableNames(
@@ -120,6 +122,18 @@ function checkPolling(data: unknown, issues: ConfigIssue[]): void {
   })
 }
 
+function checkToken(data: unknown, issues: ConfigIssue[]): void {
+  const listen = fileSchema.shape.server.safeParse({ listen: valueAt(data, ['server', 'listen']) }).data
+    ?.listen
+  if (listen === undefined || listen === 'none' || isLoopback(listen.host)) return
+  if (valueAt(data, ['server', 'token']) !== undefined) return
+  issues.push({
+    path: ['server', 'listen'],
+    message: `other machines can reach ${addressText(listen)}, and there is no server.token`,
+    suggestion: `Add token: "\${TIDEWATER_TOKEN}", which requests then carry as a bearer token, or listen at 127.0.0.1.`,
+  })
+}
+
 /** What can be read of a table when some of its keys are wrong: those are left out, and were reported. */
 function readPartialTable(raw: unknown): PartialTable {
   const fields = valueAt(raw, ['schema', 'fields'])
@@ -175,6 +189,21 @@ function buildConfig(file: FileShape, tables: readonly CheckedTable[], baseFolde
       pollIntervalMs: limits.poll_interval,
       pollIntervalMaxMs: limits.poll_interval_max,
     },
+    server: buildServer(file.server),
+  }
+}
+
+function buildServer(server: FileShape['server']): ServerConfig {
+  const { listen, token } = server
+  return {
+    ...(listen !== 'none' && { listen }),
+    ...(token !== undefined && { token: new Secret(token) }),
+    passCredentials: server.pass_credentials,
+    requestTimeoutMs: server.request_timeout,
+    stopTimeoutMs: server.stop_timeout,
+    maxBodyBytes: server.max_body_size,
+    maxRequests: server.max_requests,
+    maxConnections: server.max_connections,
   }
 }
 

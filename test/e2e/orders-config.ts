@@ -4,9 +4,15 @@ export interface OrdersOptions {
   /** Lines that are added to the table. */
   readonly table?: string
   readonly top?: string
+  /** What `server:` says; processes of tests share a machine, so none listens unless told. */
+  readonly server?: string
 }
 
-export function ordersConfig({ table = '', top = '' }: OrdersOptions = {}): string {
+export function ordersConfig({
+  table = '',
+  top = '',
+  server = '{ listen: none }',
+}: OrdersOptions = {}): string {
   return `
 warehouse: file:./warehouse
 metadata: sqlite:./tidewater.db
@@ -14,6 +20,7 @@ sources:
   - { name: local, type: kfs, url: "file:./segments" }
 catalogs:
   - { name: local, type: embedded }
+server: ${server}
 ${top}
 tables:
   - name: shop.orders

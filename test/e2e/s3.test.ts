@@ -11,7 +11,8 @@ import { createWorkspace, type Workspace } from './tidewater-cli.ts'
 /** Far longer than anything here takes; a wait that ends with it is a hang. */
 const PATIENCE_MS = 120_000
 const OUTAGE_MS = 3_000
-const LIMITS = 'limits: { poll_interval: 200ms, poll_interval_max: 1s, workers: 2 }\n'
+const LIMITS =
+  'limits: { poll_interval: 200ms, poll_interval_max: 1s, workers: 2 }\nserver: { listen: "127.0.0.1:0" }\n'
 /** Many small tasks, so that the outage finds some committed and some not. */
 const SMALL_TASKS = `
     commit_interval: 1s

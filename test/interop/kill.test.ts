@@ -39,6 +39,7 @@ tables:
     commit_interval: 200ms
     task_target_bytes: 64KiB
     dlq_max_ratio: 1
+server: { listen: none }
 limits: { claim_lease: 5s, poll_interval: 50ms, poll_interval_max: 200ms, workers: 2 }
 `
 

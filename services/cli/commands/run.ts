@@ -1,7 +1,8 @@
 import type { Config } from '../../../shared/config/config.ts'
 import { systemRuntime } from '../../../shared/runtime/system-runtime.ts'
-import { openParts } from '../../parts.ts'
+import { openParts, type Parts } from '../../parts.ts'
 import { runOnce, runPipeline } from '../../pipeline.ts'
+import { openServer } from '../../server/server.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
 import { type ConfigOption, withConfig } from '../load-config-file.ts'
 import { showProgress } from '../show-progress.ts'
@@ -21,7 +22,7 @@ async function runConfig(config: Config, once: boolean): Promise<ExitCode> {
   const signal = stopSignal()
   try {
     if (!once) {
-      await runPipeline(parts, signal)
+      await serveWhile(parts, signal, () => runPipeline(parts, signal))
       return EXIT.done
     }
     const reasons = await runOnce(parts, signal)
@@ -31,6 +32,19 @@ async function runConfig(config: Config, once: boolean): Promise<ExitCode> {
   } finally {
     display.stop()
     await parts.close()
+  }
+}
+
+/** The server answers until the last task has ended, so that a stop can be watched; it says at once that it is not ready for more. */
+async function serveWhile(parts: Parts, stopping: AbortSignal, body: () => Promise<void>): Promise<void> {
+  const { listen } = parts.config.server
+  if (listen === undefined) return await body()
+  const server = await openServer({ ...parts, stopping }, listen)
+  note(`server: ${server.url} · Iceberg REST catalog: ${server.url}/catalog · API: ${server.url}/api/v1`)
+  try {
+    await body()
+  } finally {
+    await server.close()
   }
 }
 

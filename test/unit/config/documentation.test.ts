@@ -24,6 +24,7 @@ const sections = [
   ['Tables', ['tables']],
   ['Columns', ['tables.schema.fields']],
   ['Limits', ['limits']],
+  ['Server', ['server']],
 ] as const
 
 describe('docs/configuration.md', () => {
@@ -49,13 +50,20 @@ describe('docs/configuration.md', () => {
           limits: z.object({
             properties: z.record(z.string(), z.object({ default: z.unknown().optional() })),
           }),
+          server: z.object({
+            properties: z.record(z.string(), z.object({ default: z.unknown().optional() })),
+          }),
         }),
       })
       .parse(schema).properties
-    const documented = { ...Object.fromEntries(rowsOf('Tables')), ...Object.fromEntries(rowsOf('Limits')) }
-    const actual = { ...parsed.tables.items.properties, ...parsed.limits.properties }
+    const documented = Object.fromEntries(['Tables', 'Limits', 'Server'].flatMap(name => [...rowsOf(name)]))
+    const actual = {
+      ...parsed.tables.items.properties,
+      ...parsed.limits.properties,
+      ...parsed.server.properties,
+    }
     for (const [key, { default: value }] of Object.entries(actual)) {
-      if (['string', 'number'].includes(typeof value))
+      if (['string', 'number', 'boolean'].includes(typeof value))
         expect(documented[key]?.split('|')[0]?.trim(), key).toBe(`\`${value}\``)
     }
   })

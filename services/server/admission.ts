@@ -1,0 +1,90 @@
+/**
+ * Who is let in, before anything else looks at a request: not too many at once, no page of a foreign site, and the bearer token.
+ *
+ * Without a token the server listens on loopback alone, and what could still reach it is a browser on the same machine: a page whose name
+ * was made to point at 127.0.0.1 (DNS rebinding) shows in `Host`, a page of another site in `Origin`. Both are refused, and no answer
+ * carries a CORS header, so that no page may read one.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { ServerConfig } from '../../shared/config/config.ts'
+import { isLoopback } from '../../shared/config/listen-address.ts'
+import type { Secret } from '../../shared/config/secret.ts'
+import { busy, HttpError } from './problem.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Answered without a token: what a supervisor of processes asks. */
+    open?: boolean
+  }
+}
+
+export type AdmissionConfig = Pick<ServerConfig, 'listen' | 'token' | 'maxRequests'>
+
+/** Applies to every route, and to what is no route. */
+export function guard(app: FastifyInstance, config: AdmissionConfig, isClosing: () => boolean): void {
+  let underWay = 0
+  app.addHook('onRequest', async (request, reply) => {
+    if (isClosing()) {
+      reply.header('connection', 'close')
+      throw busy('The server is stopping.')
+    }
+    const isOpen = request.routeOptions.config.open === true
+    if (config.token === undefined) checkOrigin(request, config)
+    else if (!isOpen) checkToken(request.headers.authorization, config.token)
+    if (isOpen) return
+    if (underWay >= config.maxRequests)
+      throw busy(`The server is answering ${config.maxRequests} requests (server.max_requests). Come again.`)
+    underWay++
+    reply.raw.once('close', () => {
+      underWay--
+    })
+  })
+}
+
+function checkOrigin({ headers }: FastifyRequest, { listen }: AdmissionConfig): void {
+  const isOurs = (authority: string | undefined) => {
+    const name = hostNameOf(authority)
+    return name !== undefined && (isLoopback(name) || name === listen?.host.toLowerCase())
+  }
+  if (!isOurs(headers.host)) {
+    throw new HttpError(
+      403,
+      'host-not-allowed',
+      'The Host of the request is no name of this machine alone. Ask for localhost or 127.0.0.1, or give the server a token (server.token).',
+    )
+  }
+  const { origin } = headers
+  if (origin !== undefined && !(URL.canParse(origin) && isOurs(new URL(origin).host))) {
+    throw new HttpError(
+      403,
+      'origin-not-allowed',
+      'The request comes from a page of another site. Give the server a token (server.token) and a proxy that allows it.',
+    )
+  }
+}
+
+/** The name or address in `host[:port]`, without brackets. */
+function hostNameOf(authority: string | undefined): string | undefined {
+  const match = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d{1,5})?$/i.exec(authority ?? '')
+  return (match?.[1] ?? match?.[2])?.toLowerCase()
+}
+
+/** Digests are compared, since they have one length whatever was sent; the time says nothing about the token. */
+function checkToken(authorization: string | undefined, token: Secret): void {
+  const given = /^Bearer +([^ ]+) *$/i.exec(authorization ?? '')?.[1]
+  if (given !== undefined && timingSafeEqual(digest(given), digest(token.reveal()))) return
+  const why = authorization === undefined ? '' : ', error="invalid_token"'
+  throw new HttpError(
+    401,
+    'unauthorized',
+    authorization === undefined
+      ? 'The request carries no token: send Authorization: Bearer and the token of server.token.'
+      : 'The bearer token is not the one of server.token.',
+    { 'www-authenticate': `Bearer realm="tidewater"${why}` },
+  )
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
+}

@@ -1,0 +1,177 @@
+/**
+ * The HTTP server of a running Tidewater: health, metrics, the API and the Iceberg REST catalog, over what the database holds.
+ * It only reads, so that nothing is left behind when it dies. Every bound of it has a name: those here, and those of `server:` in tidewater.yaml.
+ */
+import { isIPv6 } from 'node:net'
+import fastify, { type FastifyInstance } from 'fastify'
+import type { Config, ServerConfig } from '../../shared/config/config.ts'
+import { addressText, type ListenAddress } from '../../shared/config/listen-address.ts'
+import { stringifyExactJson } from '../../shared/iceberg/exact-json.ts'
+import type { MetadataStore } from '../../shared/metadata/metadata-store.ts'
+import type { ObjectStore } from '../../shared/object-store/object-store.ts'
+import { AppError } from '../../shared/runtime/errors.ts'
+import type { Runtime } from '../../shared/runtime/runtime.ts'
+import { problemOf } from '../parts.ts'
+import type { Report } from '../progress.ts'
+import { guard } from './admission.ts'
+import { registerHealth } from './health.ts'
+import { HttpError, httpErrorOf, PROBLEM_JSON, problemOfError, sendProblem } from './problem.ts'
+import { allowedMethods, collectRoutes } from './route-list.ts'
+
+/** Of the request line and all headers. */
+const MAX_HEADER_BYTES = 16 * 1024
+const MAX_REQUESTS_PER_CONNECTION = 10_000
+/** An idle connection is closed after this long; longer than the idle time of usual proxies, which would else meet closed ones. */
+const KEEP_ALIVE_TIMEOUT_MS = 75_000
+const MAX_HEADERS_TIMEOUT_MS = 10_000
+/** How often Node looks for connections whose time is over. */
+const TIMEOUT_CHECK_INTERVAL_MS = 1000
+/** A part of a path: the longest name of a table. */
+const MAX_PARAMETER_LENGTH = 2048
+
+export interface ServerContext {
+  readonly config: Config
+  readonly metadata: MetadataStore
+  readonly warehouse: ObjectStore
+  readonly runtime: Runtime
+  readonly report: Report
+  /** Aborted once the process has been told to stop; the server goes on answering until it is closed. */
+  readonly stopping: AbortSignal
+}
+
+export interface RunningServer {
+  /** Without a trailing slash, with the port that was taken. */
+  readonly url: string
+  /** Accepts nothing more, lets requests under way end within `server.stop_timeout`, then closes. */
+  close(): Promise<void>
+}
+
+/** Errors: `server-listen-failed` (fatal). */
+export async function openServer(context: ServerContext, listen: ListenAddress): Promise<RunningServer> {
+  const { config, runtime } = context
+  let isClosing = false
+  const app = createApp(config.server)
+  const routes = collectRoutes(app)
+  guard(app, config.server, () => isClosing)
+  answerFailures(app, context)
+  answerUnknown(app, routes)
+  secureAnswers(app)
+  registerHealth(app, context)
+
+  const port = await listenAt(app, listen)
+  return {
+    url: `http://${addressText({ host: listen.host, port })}`,
+    async close() {
+      isClosing = true
+      const closed = new AbortController()
+      const closing = app.close().finally(() => closed.abort())
+      await Promise.race([closing, runtime.sleep(config.server.stopTimeoutMs, closed.signal)])
+      app.server.closeAllConnections()
+      await closing
+    },
+  }
+}
+
+function createApp(limits: ServerConfig): FastifyInstance {
+  const { requestTimeoutMs } = limits
+  const app = fastify({
+    bodyLimit: limits.maxBodyBytes,
+    requestTimeout: requestTimeoutMs,
+    handlerTimeout: requestTimeoutMs,
+    // A connection on which nothing moves; a client that does not read its answer is one too.
+    connectionTimeout: requestTimeoutMs + KEEP_ALIVE_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    maxRequestsPerSocket: MAX_REQUESTS_PER_CONNECTION,
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    http: {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: Math.min(requestTimeoutMs, MAX_HEADERS_TIMEOUT_MS),
+      connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL_MS,
+    },
+    routerOptions: { maxParamLength: MAX_PARAMETER_LENGTH },
+    frameworkErrors: (error, _request, reply) => sendProblem(reply, httpErrorOf(error)),
+    clientErrorHandler(error, socket) {
+      // What is no HTTP gets a short answer, if it can still be sent one.
+      if (socket.writable && error.code !== 'ECONNRESET') socket.write(rejection(error.code))
+      socket.destroy()
+    },
+  })
+  app.server.maxConnections = limits.maxConnections
+  // Only JSON is understood: a form or plain text is what a page of another site can send without being asked first.
+  app.removeContentTypeParser('text/plain')
+  app.setReplySerializer(payload => stringifyExactJson(payload))
+  return app
+}
+
+function rejection(code: string): string {
+  const problem = problemOfError(
+    code === 'HPE_HEADER_OVERFLOW'
+      ? new HttpError(431, 'headers-too-large', `The headers are larger than ${MAX_HEADER_BYTES} bytes.`)
+      : code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? new HttpError(408, 'request-timeout', 'The request did not arrive in time.')
+        : new HttpError(400, 'bad-request', 'This is no HTTP request.'),
+  )
+  const body = JSON.stringify(problem)
+  return `HTTP/1.1 ${problem.status} ${problem.title}\r\nContent-Type: ${PROBLEM_JSON}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`
+}
+
+function answerFailures(app: FastifyInstance, context: ServerContext): void {
+  app.setErrorHandler((error, request, reply) => {
+    const shown = httpErrorOf(error)
+    if (shown.status >= 500 && !(error instanceof HttpError))
+      problemOf(context, `server: ${request.method} ${request.routeOptions.url ?? 'no route'}`)(error)
+    return sendProblem(reply, shown)
+  })
+}
+
+function answerUnknown(app: FastifyInstance, routes: ReturnType<typeof collectRoutes>): void {
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?')[0] ?? ''
+    const allowed = allowedMethods(routes, path)
+    if (allowed.length > 0) {
+      const allow = allowed.join(', ')
+      const message = `${request.method} is not possible here, only ${allow}.`
+      return sendProblem(reply, new HttpError(405, 'method-not-allowed', message, { allow }))
+    }
+    const message = `There is nothing at ${path}. GET /api/v1/openapi.json describes the API; the catalog is below /catalog.`
+    return sendProblem(reply, new HttpError(404, 'not-found', message))
+  })
+}
+
+function secureAnswers(app: FastifyInstance): void {
+  app.addHook('onSend', async (_request, reply) => {
+    reply.header('x-content-type-options', 'nosniff')
+    reply.header('content-security-policy', "default-src 'none'; frame-ancestors 'none'")
+    if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store')
+  })
+}
+
+async function listenAt(app: FastifyInstance, { host, port }: ListenAddress): Promise<number> {
+  try {
+    await app.listen({ host, port, ipv6Only: isIPv6(host) && host !== '::' })
+  } catch (cause) {
+    await app.close()
+    throw listenFailed({ host, port }, cause)
+  }
+  const address = app.server.address()
+  return typeof address === 'object' && address !== null ? address.port : port
+}
+
+function listenFailed(address: ListenAddress, cause: unknown): AppError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+  const at = addressText(address)
+  const reasons: Readonly<Record<string, string>> = {
+    EADDRINUSE: `another process listens there. Write another port, such as server.listen: ${addressText({ ...address, port: address.port + 1 })}, port 0 for any free one, or none for no server`,
+    EACCES: 'this user may not use that port. Write a port from 1024 up in server.listen',
+    EADDRNOTAVAIL: 'this machine has no such address. Write one that it has in server.listen',
+    ENOTFOUND: 'there is no machine of that name. Write an address of this machine in server.listen',
+  }
+  return new AppError({
+    code: 'server-listen-failed',
+    next: 'fatal',
+    message: `Listening at ${at} (server.listen): ${reasons[code] ?? (cause instanceof Error ? cause.message : String(cause))}.`,
+    details: { listen: at },
+    cause,
+  })
+}
