@@ -12,6 +12,7 @@ import {
   sweepUntilStopped,
   untilNothingRuns,
 } from './converter/convert-loop.ts'
+import { purgeNow, purgeUntilStopped } from './dead-letter/dead-letter-retention.ts'
 import type { Parts } from './parts.ts'
 import { noteMissingTopic, planEverything, planUntilStopped } from './planning/plan-loop.ts'
 import { publishNow, publishUntilStopped } from './publisher/publish-loop.ts'
@@ -36,6 +37,7 @@ export async function runOnce(parts: Parts, signal: AbortSignal): Promise<readon
     const reasons = await Promise.all(tables.map(table => convertAll(parts, table, landedBeforeMs, running)))
     return reasons.flat()
   })
+  for (const table of tables) await purgeNow(parts, table)
   const notPublished = await Promise.all(tables.map(table => publishNow(parts, table, signal)))
   return [...notCommitted, ...notPublished.flat(), ...(signal.aborted ? ['stopped before the end'] : [])]
 }
@@ -90,6 +92,7 @@ async function withStages<T>(
     ),
     sweepUntilStopped(parts, running),
     ...tables.map(table => publishUntilStopped(parts, table, running)),
+    ...tables.map(table => purgeUntilStopped(parts, table, running)),
   ].map(inBackground)
   const ended = await body(running).then(
     value => ({ value }),

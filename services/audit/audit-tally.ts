@@ -5,6 +5,8 @@ export interface AuditReport {
   readonly table: string
   readonly rows: bigint
   readonly dead_letters: bigint
+  /** Dead letters that retention has removed. */
+  readonly purged: bigint
   /** Control batches, `dlq_mode: skip`, and what a person gave up with skip-to. */
   readonly skipped: bigint
   /** Offsets that their segments do not hold. */
@@ -34,6 +36,7 @@ export function createAuditTally(table: string): AuditTally {
   const counts: Record<CountName, bigint> = {
     rows: 0n,
     dead_letters: 0n,
+    purged: 0n,
     skipped: 0n,
     absent: 0n,
     gaps: 0n,

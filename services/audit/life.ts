@@ -11,7 +11,7 @@ export interface Life {
   readonly committedOffset: bigint
   readonly rows: OffsetSet
   readonly deadLetters: OffsetSet
-  /** What the ledger says of its rows and dead letters; counted only where a topic was recreated. */
+  /** What the ledger says of its rows and dead letters that the files must hold; counted only where a topic was recreated. */
   ledger?: { rows: bigint; deadLetters: bigint }
   /** Below it, accounts and operator skips cover everything from `firstOffset`. */
   coveredTo: bigint
@@ -26,7 +26,7 @@ export async function loadLives(metadata: MetadataStore, tableId: string): Promi
     const life = lifeOf(lives, account)
     if (life?.ledger === undefined || account.endOffset > life.committedOffset) continue
     life.ledger.rows += account.rowCount
-    life.ledger.deadLetters += account.deadLetterCount
+    life.ledger.deadLetters += account.deadLetterCount - account.purgedDeadLetterCount
   }
   return lives
 }

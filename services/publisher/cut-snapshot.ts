@@ -11,7 +11,12 @@ import {
   renderSnapshotObjects,
   type SnapshotPlan,
 } from '../../shared/iceberg/render-snapshot.ts'
-import type { LiveFile, MetadataStore, SnapshotRecord } from '../../shared/metadata/metadata-store.ts'
+import type {
+  LiveFile,
+  MetadataStore,
+  SnapshotInput,
+  SnapshotRecord,
+} from '../../shared/metadata/metadata-store.ts'
 import type { ObjectStore } from '../../shared/object-store/object-store.ts'
 import { putImmutable } from '../../shared/object-store/put-immutable.ts'
 import { AppError } from '../../shared/runtime/errors.ts'
@@ -25,12 +30,25 @@ export interface CutContext {
   readonly mergePolicy?: MergePolicy
 }
 
-/** The new snapshot, or `undefined` when the state holds no file that the last one does not show. */
-export async function cutSnapshot(context: CutContext, tableId: string): Promise<SnapshotRecord | undefined> {
-  const { metadata, warehouse, runtime } = context
-  const input = await metadata.loadSnapshotInput(tableId)
-  if (input.intent === undefined && input.newFiles.length === 0) return undefined
+/** Snapshots of one round: files added and removed by turns since the last one need one each, and bounds what one round takes. */
+const MAX_SNAPSHOTS_PER_ROUND = 100
 
+/** The newest of the new snapshots, or `undefined` when the last one shows the state as it is. */
+export async function cutSnapshot(context: CutContext, tableId: string): Promise<SnapshotRecord | undefined> {
+  let newest: SnapshotRecord | undefined
+  for (let cuts = 0; cuts < MAX_SNAPSHOTS_PER_ROUND; cuts++) {
+    const input = await context.metadata.loadSnapshotInput(tableId)
+    const { intent, newFiles, removedFiles } = input
+    if (intent === undefined && newFiles.length === 0 && removedFiles.length === 0) return newest
+    newest = await cutNext(context, input)
+    // What a crash left behind shows the state of then: what was committed since follows at once.
+    if (intent === undefined && input.version === input.table.version) return newest
+  }
+  return newest
+}
+
+async function cutNext(context: CutContext, input: SnapshotInput): Promise<SnapshotRecord> {
+  const { metadata, warehouse, runtime } = context
   const plan = planSnapshot(input, {
     snapshotId: newSnapshotId(runtime),
     timestampMs: runtime.nowMs(),
@@ -43,15 +61,12 @@ export async function cutSnapshot(context: CutContext, tableId: string): Promise
   const { objects, cut } = renderSnapshotObjects(plan, await loadMergedFiles(metadata, plan))
   for (const { path, bytes } of objects) {
     if ((await putImmutable(warehouse, path, bytes)) === 'differs') {
-      await metadata.abandonSnapshot(tableId, plan.snapshot.snapshotId)
+      await metadata.abandonSnapshot(plan.snapshot.tableId, plan.snapshot.snapshotId)
       throw objectDiffers(plan.snapshot, path)
     }
   }
   await metadata.completeSnapshot(cut)
-  const snapshot: SnapshotRecord = { ...plan.snapshot, state: 'cut' }
-  if (input.intent === undefined) return snapshot
-  // What a crash left behind shows the state of then: what was committed since follows at once.
-  return (await cutSnapshot(context, tableId)) ?? snapshot
+  return { ...plan.snapshot, state: 'cut' }
 }
 
 async function loadMergedFiles(

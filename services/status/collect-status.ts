@@ -27,7 +27,9 @@ export interface TableStatus {
   readonly state: 'active' | 'paused' | 'stopped'
   readonly state_reason: string | null
   readonly rows: bigint
+  /** With those that were purged. */
   readonly dead_letters: bigint
+  readonly purged_dead_letters: bigint
   readonly skipped: bigint
   readonly absent: bigint
   readonly source_gaps: bigint
@@ -118,6 +120,7 @@ async function tableStatus(
     state_reason: table.stateReason ?? null,
     rows: sums.rowCount,
     dead_letters: sums.deadLetterCount,
+    purged_dead_letters: sums.purgedDeadLetterCount,
     skipped: sums.byKind.skipped + sums.byKind.control,
     absent: sums.byKind.absent,
     source_gaps: sums.byKind.source_gap,

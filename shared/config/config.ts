@@ -73,6 +73,8 @@ export interface TableConfig {
   readonly dlqMode: 'dlq' | 'skip' | 'stop'
   /** From 0 to 1; 1 never stops the table. */
   readonly dlqMaxRatio: number
+  /** Without it dead letters are kept for ever. */
+  readonly dlqRetentionMs?: number
   readonly unknownFields: UnknownFields
   readonly metadataColumns: MetadataColumnsMode
   readonly compression: 'zstd' | 'snappy' | 'gzip' | 'lz4' | 'none'

@@ -143,6 +143,12 @@ export const tableSchema = z.strictObject({
     { type: 'number', minimum: 0, maximum: 1 },
     'The table stops when a larger share of the records of a task does not fit; 1 never stops it.',
   ).prefault(0.5),
+  dlq_retention: duration(
+    HOUR_MS,
+    3650 * DAY_MS,
+    '1h to 3650d',
+    'Dead letters older than this leave the dead-letter table; they are kept for ever unless told.',
+  ).optional(),
   unknown_fields: word(
     ['ignore', 'dlq'],
     'What happens to a record with a JSON key that is no column.',

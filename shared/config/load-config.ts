@@ -246,6 +246,7 @@ function buildTable(table: TableShape, checked: CheckedTable, catalogNames: read
     commitIntervalMs: table.commit_interval,
     dlqMode: table.dlq_mode,
     dlqMaxRatio: table.dlq_max_ratio,
+    ...(table.dlq_retention !== undefined && { dlqRetentionMs: table.dlq_retention }),
     unknownFields: table.unknown_fields,
     metadataColumns: table.metadata_columns,
     compression: table.compression,

@@ -4,7 +4,7 @@
  * of the target size; the bin with the new files is merged only when it has gathered `minCountToMerge` manifests, any other at once.
  * Unlike there, a manifest near the target size is sealed: merging it again for a few more entries would rewrite megabytes for bytes.
  */
-import type { LiveFile, ManifestRecord } from '../metadata/metadata-store.ts'
+import type { LiveFile, ManifestRecord, RemovedFile } from '../metadata/metadata-store.ts'
 
 export interface MergePolicy {
   readonly minCountToMerge: number
@@ -36,8 +36,7 @@ export function planManifests(
   manifests: readonly ManifestRecord[],
   policy: MergePolicy,
 ): readonly ListedManifest[] {
-  // A manifest without live files would be carried along for nothing.
-  const live = manifests.filter(manifest => manifest.addedFilesCount + manifest.existingFilesCount > 0)
+  const live = manifests.filter(hasLiveFiles)
   const specIds = [...new Set([...newFiles, ...live].map(entry => entry.specId))].sort((a, b) => b - a)
   let mergesLeft = MAX_MERGES_PER_SNAPSHOT
   return specIds.flatMap(specId => {
@@ -60,6 +59,26 @@ export function planManifests(
     })
     return [...listed, ...ofSpec.filter(isSealed).map(manifest => ({ kind: 'keep' as const, manifest }))]
   })
+}
+
+/** The manifests of a snapshot that removes files: those that list one are each written anew, the others stay. */
+export function planRemovals(
+  removedFiles: readonly RemovedFile[],
+  manifests: readonly ManifestRecord[],
+): readonly ListedManifest[] {
+  const touched = new Set(removedFiles.map(file => file.manifestPath))
+  return manifests
+    .filter(hasLiveFiles)
+    .map(manifest =>
+      touched.has(manifest.path)
+        ? { kind: 'write', specId: manifest.specId, newFiles: [], merged: [manifest] }
+        : { kind: 'keep', manifest },
+    )
+}
+
+/** A manifest without live files would be carried along for nothing. */
+function hasLiveFiles({ addedFilesCount, existingFilesCount }: ManifestRecord): boolean {
+  return addedFilesCount + existingFilesCount > 0
 }
 
 interface Candidate {

@@ -10,6 +10,7 @@
 import type {
   LiveFile,
   ManifestRecord,
+  RemovedFile,
   SnapshotCut,
   SnapshotInput,
   SnapshotRecord,
@@ -19,7 +20,13 @@ import { manifestListPath, manifestPath, offsetsPath } from './locations.ts'
 import { type ManifestEntry, renderManifest } from './manifest.ts'
 import { renderManifestList } from './manifest-list.ts'
 import type { PartitionSpec } from './partition-spec.ts'
-import { type ListedManifest, type ManifestGroup, type MergePolicy, planManifests } from './plan-manifests.ts'
+import {
+  type ListedManifest,
+  type ManifestGroup,
+  type MergePolicy,
+  planManifests,
+  planRemovals,
+} from './plan-manifests.ts'
 import type { Schema } from './schema.ts'
 import {
   MAX_INLINE_OFFSETS_BYTES,
@@ -29,7 +36,7 @@ import {
   offsetsHash,
   offsetsText,
 } from './snapshot-offsets.ts'
-import { appendSummary } from './snapshot-summary.ts'
+import { summarizeSnapshot } from './snapshot-summary.ts'
 
 export interface RenderedObject {
   /** Absolute location. */
@@ -51,6 +58,7 @@ export interface SnapshotPlan {
   readonly specs: readonly PartitionSpec[]
   /** In manifest-list order. */
   readonly manifests: readonly (PlannedManifest | Extract<ListedManifest, { kind: 'keep' }>)[]
+  readonly removedFiles: readonly RemovedFile[]
   /** Those of `manifests` whose merged files must be fetched for `renderSnapshotObjects`. */
   readonly merges: readonly PlannedManifest[]
 }
@@ -73,10 +81,18 @@ export function planSnapshot(input: SnapshotInput, options: PlanOptions): Snapsh
       file.snapshotId === undefined || file.snapshotId === snapshot.snapshotId,
       `new file ${file.path} is not in a snapshot yet, found ${file.snapshotId}`,
     )
+  invariant(
+    input.newFiles.length === 0 || input.removedFiles.length === 0,
+    `snapshot ${snapshot.snapshotId} of table ${table.name} either adds files or removes some`,
+  )
   const name = { location: table.location, tableId: table.tableId, snapshotId: snapshot.snapshotId }
   let written = 0
-  const manifests = planManifests(input.newFiles, input.manifests, options.mergePolicy).map(listed =>
-    listed.kind === 'keep' ? listed : { ...listed, path: manifestPath(name, written++) },
+  const listed =
+    input.removedFiles.length > 0
+      ? planRemovals(input.removedFiles, input.manifests)
+      : planManifests(input.newFiles, input.manifests, options.mergePolicy)
+  const manifests = listed.map(manifest =>
+    manifest.kind === 'keep' ? manifest : { ...manifest, path: manifestPath(name, written++) },
   )
   return {
     snapshot,
@@ -84,7 +100,10 @@ export function planSnapshot(input: SnapshotInput, options: PlanOptions): Snapsh
     schema,
     specs: table.specs,
     manifests,
-    merges: manifests.filter(listed => listed.kind === 'write').filter(planned => planned.merged.length > 0),
+    removedFiles: input.removedFiles,
+    merges: manifests
+      .filter(manifest => manifest.kind === 'write')
+      .filter(planned => planned.merged.length > 0),
   }
 }
 
@@ -92,28 +111,31 @@ function newSnapshot(
   input: SnapshotInput,
   options: PlanOptions,
 ): { snapshot: SnapshotRecord; sidecar: RenderedObject | undefined } {
-  const { table, lastSnapshot, newFiles, manifests } = input
+  const { table, version, lastSnapshot, newFiles, removedFiles, manifests } = input
   const name = { location: table.location, tableId: table.tableId, snapshotId: options.snapshotId }
-  const offsets = carryOffsets(offsetsText(input), name)
+  // The watermarks are those of the table now: a snapshot of an earlier version, which another follows at once, says none.
+  const offsets =
+    version === table.version ? carryOffsets(offsetsText(input), name) : { summary: {}, sidecar: undefined }
   const snapshot: SnapshotRecord = {
     tableId: table.tableId,
     snapshotId: options.snapshotId,
     ...(lastSnapshot === undefined ? {} : { parentSnapshotId: lastSnapshot.snapshotId }),
     sequenceNumber: table.lastSequenceNumber + 1n,
-    version: table.version,
+    version,
     // Strictly rising, whatever the clock does: time travel by timestamp then reaches every snapshot.
     timestampMs:
       lastSnapshot === undefined
         ? options.timestampMs
         : Math.max(options.timestampMs, lastSnapshot.timestampMs + 1),
-    operation: 'append',
+    operation: removedFiles.length > 0 ? 'delete' : 'append',
     schemaId: table.currentSchemaId,
     manifestListPath: manifestListPath(name),
     summary: {
-      ...appendSummary({
+      ...summarizeSnapshot({
         newFiles,
+        removedFiles,
         manifests,
-        version: table.version,
+        version,
         ...(lastSnapshot === undefined ? {} : { parent: lastSnapshot }),
       }),
       ...offsets.summary,
@@ -184,13 +206,19 @@ function renderPlanned(plan: SnapshotPlan, planned: PlannedManifest, merged: rea
   const spec = plan.specs.find(known => known.specId === planned.specId)
   invariant(spec !== undefined, `spec ${planned.specId} of snapshot ${snapshot.snapshotId} is known`)
   checkMerged(planned, merged)
+  const removed = new Set(plan.removedFiles.map(file => file.path))
   return renderManifest({
     path: planned.path,
     schema: plan.schema,
     spec,
     snapshotId: snapshot.snapshotId,
     sequenceNumber: snapshot.sequenceNumber,
-    entries: [...planned.newFiles.map(addedEntry), ...merged.map(existingEntry)],
+    entries: [
+      ...planned.newFiles.map(addedEntry),
+      ...merged.map(file =>
+        removed.has(file.path) ? deletedEntry(file, snapshot.snapshotId) : existingEntry(file),
+      ),
+    ],
   })
 }
 
@@ -225,6 +253,11 @@ function addedEntry(file: LiveFile): ManifestEntry {
     partition: file.partition,
     encoded: file.encoded,
   }
+}
+
+/** Named for the snapshot that removes it, with the sequence number that it was added with (table spec, "Manifest Entry Fields"). */
+function deletedEntry(file: LiveFile, snapshotId: bigint): ManifestEntry {
+  return { ...existingEntry(file), status: 'deleted', snapshotId }
 }
 
 function existingEntry(file: LiveFile): ManifestEntry {

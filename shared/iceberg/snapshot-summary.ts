@@ -1,5 +1,5 @@
 /**
- * Snapshot summaries: the standard keys of an append, with totals carried on from the parent. Engines answer `count(*)` from the
+ * Snapshot summaries: the standard keys of what was added or removed, with totals carried on from the parent. Engines answer `count(*)` from the
  * totals, so they are held against the manifests before they are carried on.
  */
 
@@ -18,34 +18,48 @@ interface Totals {
 }
 
 /** Without `operation`, which the snapshot has beside its summary. */
-export function appendSummary(input: {
+export function summarizeSnapshot(input: {
   readonly newFiles: readonly LiveFile[]
+  readonly removedFiles: readonly LiveFile[]
   readonly parent?: SnapshotRecord
   /** Manifests of the parent. */
   readonly manifests: readonly ManifestRecord[]
   readonly version: bigint
 }): Record<string, string> {
-  const { newFiles, parent, manifests } = input
+  const { newFiles, removedFiles, parent, manifests } = input
   const before = parentTotals(parent, manifests)
-  const added = {
-    records: newFiles.reduce((sum, file) => sum + file.recordCount, 0n),
-    filesSize: newFiles.reduce((sum, file) => sum + file.fileSizeBytes, 0n),
-    dataFiles: BigInt(newFiles.length),
-  }
-  const partitions = new Set(newFiles.map(file => partitionKey(file.specId, file.partition)))
+  const [added, removed] = [totalsOf(newFiles), totalsOf(removedFiles)]
+  const changed = [...newFiles, ...removedFiles]
+  const partitions = new Set(changed.map(file => partitionKey(file.specId, file.partition)))
   return {
-    'added-data-files': String(added.dataFiles),
-    'added-records': String(added.records),
-    'added-files-size': String(added.filesSize),
+    ...(removedFiles.length > 0
+      ? {
+          'deleted-data-files': String(removed.dataFiles),
+          'deleted-records': String(removed.records),
+          'removed-files-size': String(removed.filesSize),
+        }
+      : {
+          'added-data-files': String(added.dataFiles),
+          'added-records': String(added.records),
+          'added-files-size': String(added.filesSize),
+        }),
     'changed-partition-count': String(partitions.size),
-    'total-records': String(before.records + added.records),
-    'total-files-size': String(before.filesSize + added.filesSize),
-    'total-data-files': String(before.dataFiles + added.dataFiles),
+    'total-records': String(before.records + added.records - removed.records),
+    'total-files-size': String(before.filesSize + added.filesSize - removed.filesSize),
+    'total-data-files': String(before.dataFiles + added.dataFiles - removed.dataFiles),
     'total-delete-files': '0',
     'total-position-deletes': '0',
     'total-equality-deletes': '0',
     'engine-name': ENGINE_NAME,
     [TABLE_VERSION_KEY]: String(input.version),
+  }
+}
+
+function totalsOf(files: readonly LiveFile[]): Totals {
+  return {
+    records: files.reduce((sum, file) => sum + file.recordCount, 0n),
+    filesSize: files.reduce((sum, file) => sum + file.fileSizeBytes, 0n),
+    dataFiles: BigInt(files.length),
   }
 }
 

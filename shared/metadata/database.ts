@@ -116,6 +116,7 @@ export interface Database {
     last_offset: Int
     sample_message: string
     committed_at_ms: Int
+    purged_at_ms: NullableInt
   }
   readonly manifest: {
     manifest_key: DefaultInt

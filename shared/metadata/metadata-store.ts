@@ -194,6 +194,11 @@ export interface LiveFile {
   readonly sequenceNumber?: bigint
 }
 
+/** A file that has left the table since the last snapshot, and the manifest of that snapshot which lists it. */
+export interface RemovedFile extends LiveFile {
+  readonly manifestPath: string
+}
+
 /** A manifest as its manifest-list entry describes it (table spec, "Manifest Lists"). */
 export interface ManifestRecord {
   readonly path: string
@@ -239,12 +244,19 @@ export interface SnapshotRecord {
 /** Everything a snapshot is rendered from, read in one transaction. */
 export interface SnapshotInput {
   readonly table: TableDetail
+  /**
+   * The version that the snapshot shows: the intent's, else the newest that files were only added or only removed up to since the last
+   * snapshot, because a snapshot has one operation. Below `table.version` another snapshot follows.
+   */
+  readonly version: bigint
   /** The last snapshot that was cut, also when it has expired from the metadata since. */
   readonly lastSnapshot?: SnapshotRecord
   /** An intent that a crash left behind; it is finished first, under its own id. */
   readonly intent?: SnapshotRecord
-  /** Files with lastSnapshot.version < addedVersion ≤ (intent ?? table).version, in the order (addedVersion, path). */
+  /** Files with lastSnapshot.version < addedVersion ≤ version, in the order (addedVersion, path). */
   readonly newFiles: readonly LiveFile[]
+  /** Files with lastSnapshot.version < removedVersion ≤ version, in path order; there are none where there are new files. */
+  readonly removedFiles: readonly RemovedFile[]
   /** Manifests of the last snapshot, in manifest-list order. */
   readonly manifests: readonly ManifestRecord[]
   /** Watermarks at table.version; for a dead-letter table, those of its parent. */
@@ -262,7 +274,7 @@ export interface SnapshotCut {
   readonly snapshotId: bigint
   /** The manifests of this snapshot, in manifest-list order: carried over, new, and merged. */
   readonly manifests: readonly ManifestRecord[]
-  /** Which files each manifest written by this snapshot lists: the named new files, and all live files of the manifests merged into it. */
+  /** Which files each manifest written by this snapshot lists: the named new files, and all files of the manifests merged into it. */
   readonly placements: readonly {
     readonly manifestPath: string
     readonly newFiles: readonly string[]
@@ -346,6 +358,8 @@ export interface EventRecord extends NewEvent {
 /** An account of a slice together with the task that made it, for `audit`. */
 export interface CommittedAccount extends SliceAccount {
   readonly taskId: string
+  /** How many of its dead letters retention has removed: all or none. */
+  readonly purgedDeadLetterCount: bigint
   readonly segments: readonly SegmentRef[]
 }
 
@@ -353,6 +367,8 @@ export interface DeadLetterBatch extends DeadLetterCount {
   readonly taskId: string
   readonly incarnation: number
   readonly committedAtMs: number
+  /** Set once retention has removed them from the dead-letter table. */
+  readonly purgedAtMs?: number
 }
 
 export interface MetadataStore {
@@ -458,10 +474,20 @@ export interface MetadataStore {
   >
   /** Newest first. */
   listDeadLetters(tableId: string, limit: number): Promise<readonly DeadLetterBatch[]>
+  /**
+   * Removes about `maxBatches` batches of dead letters that were committed before `committedBeforeMs` (Unix ms), oldest first and whole
+   * tasks: their files leave the dead-letter table. Answers how many batches and dead letters that were; fewer than asked: no more are left.
+   */
+  purgeDeadLetters(
+    tableId: string,
+    purge: { readonly committedBeforeMs: number; readonly maxBatches: number },
+  ): Promise<{ readonly batchCount: number; readonly deadLetterCount: bigint }>
   /** Rows, dead letters and ranges below the watermarks, summed. */
   sumAccounts(tableId: string): Promise<{
     readonly rowCount: bigint
+    /** With those that retention has removed. */
     readonly deadLetterCount: bigint
+    readonly purgedDeadLetterCount: bigint
     readonly byKind: Readonly<Record<AccountedRange['kind'], bigint>>
   }>
 
@@ -477,7 +503,7 @@ export interface MetadataStore {
   listSnapshots(tableId: string): Promise<readonly SnapshotRecord[]>
   /** A snapshot that a publication's intent still has to show stays, and so do those after it. */
   expireSnapshots(tableId: string, snapshotIds: readonly bigint[]): Promise<void>
-  /** Live files that the given manifests of the last snapshot list, for merging manifests; order (sequenceNumber, path). */
+  /** Files of the last snapshot that the given manifests of it list, for rewriting manifests; order (sequenceNumber, path). */
   listFilesOfManifests(tableId: string, manifestPaths: readonly string[]): Promise<readonly LiveFile[]>
   /** Files at a version, in the order (addedVersion, path), page by page. */
   listFiles(

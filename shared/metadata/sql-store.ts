@@ -11,6 +11,7 @@ import * as leases from './queries/leases.ts'
 import * as overviews from './queries/overviews.ts'
 import * as partitions from './queries/partitions.ts'
 import * as publications from './queries/publications.ts'
+import { purgeDeadLetters } from './queries/purge-dead-letters.ts'
 import * as snapshots from './queries/snapshots.ts'
 import * as tables from './queries/tables.ts'
 import * as tasks from './queries/tasks.ts'
@@ -59,6 +60,7 @@ export function createSqlMetadataStore({ read, write, migrate, close }: Transact
     listAccounts: (tableId, page) => read(() => accounts.listAccounts(tableId, page)),
     listOperatorSkips: tableId => read(() => listOperatorSkips(tableId)),
     listDeadLetters: (tableId, limit) => read(() => accounts.listDeadLetters(tableId, limit)),
+    purgeDeadLetters: (tableId, purge) => write(() => purgeDeadLetters(tableId, purge)),
     sumAccounts: tableId => read(() => accounts.sumAccounts(tableId)),
 
     loadSnapshotInput: tableId => read(() => snapshots.loadSnapshotInput(tableId)),
@@ -67,7 +69,7 @@ export function createSqlMetadataStore({ read, write, migrate, close }: Transact
     abandonSnapshot: (tableId, snapshotId) => write(() => snapshots.abandonSnapshot(tableId, snapshotId)),
     listSnapshots: tableId => read(() => snapshots.listSnapshots(tableId)),
     expireSnapshots: (tableId, snapshotIds) => write(() => snapshots.expireSnapshots(tableId, snapshotIds)),
-    listFilesOfManifests: (tableId, paths) => read(() => files.listFilesOfManifests(tableId, paths)),
+    listFilesOfManifests: (tableId, paths) => read(() => snapshots.listFilesOfManifests(tableId, paths)),
     listFiles: (tableId, page) => read(() => files.listFiles(tableId, page)),
 
     sumFiles: tableId => read(() => overviews.sumFiles(tableId)),

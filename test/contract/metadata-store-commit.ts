@@ -222,10 +222,35 @@ export function describeAccounts(open: OpenMetadata): void {
     expect(first.accounts[0]).toEqual({
       ...commitOf('a', [sliceOf(0, 0, 20)]).accounts[0],
       taskId: 'a',
+      purgedDeadLetterCount: 0n,
       segments: sliceOf(0, 0, 20).segments,
     })
     expect(second.next).toBeUndefined()
     expect(await codeOf(store.listAccounts(TABLE, { limit: 2, after: 'x' }))).toBe('page-cursor-malformed')
+  })
+
+  it('purges the dead letters of whole tasks, oldest first, and goes on counting them', async () => {
+    for (const [index, taskId] of ['a', 'b', 'c'].entries()) {
+      const slice = sliceOf(0, index * 10, index * 10 + 10)
+      await planned(store, taskId, slice)
+      await claimed(store, taskId)
+      await store.commitTask(commitOf(taskId, [slice], { deadLetters: [2n] }))
+      fixture.clock.nowMs += 1000
+    }
+    const committedBeforeMs = fixture.clock.nowMs - 1000
+    const purge = (maxBatches: number) => store.purgeDeadLetters(TABLE, { committedBeforeMs, maxBatches })
+    expect(await purge(1)).toEqual({ batchCount: 1, deadLetterCount: 2n })
+    expect(await livePaths(store, 3n, LETTERS)).toEqual(['a', 'b', 'c'])
+    expect(await livePaths(store, 4n, LETTERS)).toEqual(['b', 'c'])
+    expect(await purge(9)).toEqual({ batchCount: 1, deadLetterCount: 2n })
+    expect(await purge(9)).toEqual({ batchCount: 0, deadLetterCount: 0n })
+    expect(await livePaths(store, 9n, LETTERS)).toEqual(['c'])
+    expect(await store.sumAccounts(TABLE)).toMatchObject({ deadLetterCount: 6n, purgedDeadLetterCount: 4n })
+    const { accounts } = await store.listAccounts(TABLE, { limit: 9 })
+    expect(accounts.map(account => account.purgedDeadLetterCount)).toEqual([2n, 2n, 0n])
+    const batches = await store.listDeadLetters(TABLE, 9)
+    const { nowMs } = fixture.clock
+    expect(batches.map(batch => batch.purgedAtMs)).toEqual([undefined, nowMs, nowMs])
   })
 
   it('merges ranges of one kind that touch across tasks, and sums each kind', async () => {
@@ -244,6 +269,7 @@ export function describeAccounts(open: OpenMetadata): void {
     expect(await store.sumAccounts(TABLE)).toEqual({
       rowCount: 17n,
       deadLetterCount: 0n,
+      purgedDeadLetterCount: 0n,
       byKind: { absent: 3n, control: 3n, skipped: 2n, source_gap: 5n },
     })
     const input = await store.loadSnapshotInput(TABLE)

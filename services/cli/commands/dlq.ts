@@ -32,8 +32,7 @@ export async function dlqLs(
     const tables = await rowTables(metadata)
     const wanted = names.length === 0 ? tables : names.map(name => findNamed('table', tables, name))
     const groups: Group[] = []
-    for (const table of wanted)
-      groups.push(...groupBatches(table.name, await metadata.listDeadLetters(table.tableId, MAX_BATCHES)))
+    for (const table of wanted) groups.push(...groupBatches(table.name, await openBatches(metadata, table)))
     if (options.json) printJson({ dead_letters: groups })
     else if (groups.length === 0) print('No dead letters.')
     else {
@@ -55,6 +54,15 @@ export async function dlqLs(
     }
     return EXIT.done
   })
+}
+
+/** Without those that retention has removed. */
+async function openBatches(
+  metadata: MetadataStore,
+  { tableId }: TableDetail,
+): Promise<readonly DeadLetterBatch[]> {
+  const batches = await metadata.listDeadLetters(tableId, MAX_BATCHES)
+  return batches.filter(batch => batch.purgedAtMs === undefined)
 }
 
 function groupBatches(table: string, batches: readonly DeadLetterBatch[]): readonly Group[] {

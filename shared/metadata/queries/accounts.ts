@@ -19,6 +19,7 @@ interface AccountRow {
   readonly dead_letter_count: bigint
   readonly max_timestamp_ms: bigint
   readonly ranges: string
+  readonly purged_dead_letter_count: bigint
 }
 
 interface AccountCursor {
@@ -36,7 +37,10 @@ const selectSourcesFrom = statement((db, p: { tableId: string; sourceKey: bigint
 )
 const selectAccounts = sqlStatement<AccountCursor & { limit: number }, AccountRow>(
   p => sql`select t.task_id, s.start_offset, s.end_offset, s.segments,
-      a.row_count, a.dead_letter_count, a.max_timestamp_ms, a.ranges
+      a.row_count, a.dead_letter_count, a.max_timestamp_ms, a.ranges,
+      (select cast(coalesce(sum(d.count), 0) as bigint) from dead_letter_batch d
+        where d.task_key = t.task_key and d.source_key = s.source_key and d.purged_at_ms is not null
+      ) as purged_dead_letter_count
     from task_slice s
       join slice_account a on a.task_key = s.task_key and a.position = s.position
       join convert_task t on t.task_key = s.task_key
@@ -57,20 +61,22 @@ const selectDeadLetters = sqlStatement<
     readonly last_offset: bigint
     readonly sample_message: string
     readonly committed_at_ms: bigint
+    readonly purged_at_ms: bigint | null
   }
 >(
   p => sql`select t.task_id, s.topic, s.partition, s.incarnation, d.code, d.count, d.first_offset, d.last_offset,
-      d.sample_message, d.committed_at_ms
+      d.sample_message, d.committed_at_ms, d.purged_at_ms
     from dead_letter_batch d join convert_task t using (task_key) join source_partition s using (source_key)
     where d.table_id = ${p.tableId} and t.state = 'committed'
     order by d.batch_key desc limit ${p.limit}`,
 )
 const sumSources = sqlStatement<
   { tableId: string },
-  Record<'rows' | 'dead_letters' | 'absent' | 'control' | 'skipped' | 'source_gap', bigint>
+  Record<'rows' | 'dead_letters' | 'purged' | 'absent' | 'control' | 'skipped' | 'source_gap', bigint>
 >(
   p => sql`select cast(coalesce(sum(row_count), 0) as bigint) as "rows",
       cast(coalesce(sum(dead_letter_count), 0) as bigint) as dead_letters,
+      cast(coalesce(sum(purged_dead_letter_count), 0) as bigint) as purged,
       cast(coalesce(sum(absent_count), 0) as bigint) as absent,
       cast(coalesce(sum(control_count), 0) as bigint) as control,
       cast(coalesce(sum(skipped_count), 0) as bigint) as skipped,
@@ -125,6 +131,7 @@ function accountOf(source: Source, row: AccountRow): CommittedAccount {
     endOffset: row.end_offset,
     rowCount: row.row_count,
     deadLetterCount: row.dead_letter_count,
+    purgedDeadLetterCount: row.purged_dead_letter_count,
     ranges: rangesFromJson(row.ranges),
     maxTimestampMs: toNumber(row.max_timestamp_ms),
     segments: segmentsFromJson(row.segments, of),
@@ -144,12 +151,14 @@ export function* listDeadLetters(tableId: string, limit: number): Steps<readonly
     lastOffset: row.last_offset,
     sampleMessage: row.sample_message,
     committedAtMs: toNumber(row.committed_at_ms),
+    ...(row.purged_at_ms !== null && { purgedAtMs: toNumber(row.purged_at_ms) }),
   }))
 }
 
 export interface AccountSums {
   readonly rowCount: bigint
   readonly deadLetterCount: bigint
+  readonly purgedDeadLetterCount: bigint
   readonly byKind: Readonly<Record<AccountedRange['kind'], bigint>>
 }
 
@@ -159,10 +168,16 @@ export function* sumAccounts(tableId: string): Steps<AccountSums> {
   const {
     rows = 0n,
     dead_letters = 0n,
+    purged = 0n,
     absent = 0n,
     control = 0n,
     skipped = 0n,
     source_gap = 0n,
   } = sums ?? {}
-  return { rowCount: rows, deadLetterCount: dead_letters, byKind: { absent, control, skipped, source_gap } }
+  return {
+    rowCount: rows,
+    deadLetterCount: dead_letters,
+    purgedDeadLetterCount: purged,
+    byKind: { absent, control, skipped, source_gap },
+  }
 }

@@ -60,16 +60,19 @@ const placeFile = sqlStatement<
     where table_id = ${p.tableId} and path = ${p.path} and snapshot_id is null
       and added_version > ${p.after} and added_version <= ${p.upTo}`,
 )
-const mergeFiles = statement((db, p: { from: bigint; into: bigint }) =>
-  db
-    .updateTable('data_file')
-    .set({ manifest_key: p.into })
-    .where('manifest_key', '=', p.from)
-    .where('removed_version', 'is', null),
+/** A removed file stays where it was last listed as live. */
+const mergeFiles = sqlStatement<{ from: bigint; into: bigint; version: bigint }, unknown>(
+  p => sql`update data_file set manifest_key = ${p.into}
+    where manifest_key = ${p.from} and (removed_version is null or removed_version > ${p.version})`,
 )
-const countLive = sqlStatement<{ manifestKey: bigint }, { count: bigint }>(
+const countLive = sqlStatement<{ manifestKey: bigint; version: bigint }, { count: bigint }>(
   p => sql`select count(*) as count from data_file
-    where manifest_key = ${p.manifestKey} and removed_version is null`,
+    where manifest_key = ${p.manifestKey} and (removed_version is null or removed_version > ${p.version})`,
+)
+const countRemoved = sqlStatement<{ tableId: string; after: bigint; upTo: bigint }, { count: bigint }>(
+  p => sql`select count(*) as count from data_file
+    where table_id = ${p.tableId} and removed_version is not null
+      and removed_version > ${p.after} and removed_version <= ${p.upTo}`,
 )
 const countUnplaced = sqlStatement<{ tableId: string; after: bigint; upTo: bigint }, { count: bigint }>(
   p => sql`select count(*) as count from data_file
@@ -119,7 +122,9 @@ export function* completeSnapshot(cut: SnapshotCut): Steps<void> {
   }
   yield* placeFiles(intent, { cut, keys, before, after: last?.version ?? 0n })
   for (const [path, manifest] of before) {
-    const live = keys.has(path) ? undefined : yield* first(countLive, { manifestKey: manifest.manifest_key })
+    const live = keys.has(path)
+      ? undefined
+      : yield* first(countLive, { manifestKey: manifest.manifest_key, version: intent.version })
     invariant(
       live === undefined || live.count === 0n,
       `${what} drops manifest ${path} with ${live?.count} live files`,
@@ -166,7 +171,11 @@ function* placeFiles(intent: Row<'snapshot'>, { cut, keys, before, after }: Plac
         from !== undefined && !keys.has(path),
         `manifest ${path} is merged into ${manifestPath}, and is not one that the snapshot leaves behind`,
       )
-      merged += yield* change(mergeFiles, { from: from.manifest_key, into: manifestKey })
+      merged += yield* change(mergeFiles, {
+        from: from.manifest_key,
+        into: manifestKey,
+        version: intent.version,
+      })
     }
     invariant(
       added === newFiles.length &&
@@ -177,6 +186,14 @@ function* placeFiles(intent: Row<'snapshot'>, { cut, keys, before, after }: Plac
   }
   const unplaced = toNumber((yield* first(countUnplaced, news))?.count ?? 0n)
   invariant(unplaced === 0, `${unplaced} new files are in no manifest of snapshot ${intent.snapshot_id}`)
+  const removed = toNumber((yield* first(countRemoved, news))?.count ?? 0n)
+  const deleted = cut.manifests
+    .filter(({ addedSnapshotId }) => addedSnapshotId === intent.snapshot_id)
+    .reduce((sum, { deletedFilesCount }) => sum + deletedFilesCount, 0)
+  invariant(
+    deleted === removed,
+    `the manifests of snapshot ${intent.snapshot_id} delete the ${removed} files that left since the last one, found ${deleted}`,
+  )
 }
 
 function* addManifest(intent: Row<'snapshot'>, manifest: ManifestRecord): Steps<bigint> {

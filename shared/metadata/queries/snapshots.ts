@@ -7,6 +7,7 @@ import { AppError, invariant } from '../../runtime/errors.ts'
 import type { Row } from '../database.ts'
 import { jsonText } from '../json-columns.ts'
 import {
+  type LiveFile,
   MAX_RANGES_IN_SUMMARY,
   type ManifestRecord,
   type SnapshotInput,
@@ -14,7 +15,7 @@ import {
 } from '../metadata-store.ts'
 import { manifestOf, snapshotOf } from '../rows.ts'
 import { all, change, first, insertStatement, type Steps, sqlStatement, statement } from '../steps.ts'
-import { listNews } from './files.ts'
+import { endOfOneKind, listFilesOfManifestsAt, listNews, listRemoved } from './files.ts'
 import { listPartitions } from './partitions.ts'
 import { detailOf, requireTable } from './tables.ts'
 import { listRanges } from './watermark.ts'
@@ -102,20 +103,31 @@ export function* loadSnapshotInput(tableId: string): Steps<SnapshotInput> {
   const table = yield* detailOf(row)
   const last = yield* findLastSnapshot(tableId)
   const intent = yield* first(selectIntent, { tableId })
-  const news = { after: last?.version ?? 0n, upTo: intent?.version ?? row.version }
+  const after = last?.version ?? 0n
+  const version = intent?.version ?? (yield* endOfOneKind(tableId, { after, newest: row.version }))
   const manifests: readonly ManifestRecord[] =
     last === undefined ? [] : (yield* listManifestsOf(last)).map(manifestOf)
   // Dead letters are cut from the same offsets as their table's rows.
   const offsetsOf = row.parent_table_id ?? tableId
   return {
     table,
+    version,
     ...(last !== undefined && { lastSnapshot: snapshotOf(last) }),
     ...(intent !== undefined && { intent: snapshotOf(intent) }),
-    newFiles: yield* listNews(tableId, news),
+    newFiles: yield* listNews(tableId, { after, upTo: version }),
+    removedFiles: yield* listRemoved(tableId, { after, upTo: version }),
     manifests,
     offsets: yield* listPartitions(offsetsOf),
     ranges: yield* listRanges(offsetsOf, MAX_RANGES_IN_SUMMARY),
   }
+}
+
+export function* listFilesOfManifests(
+  tableId: string,
+  manifestPaths: readonly string[],
+): Steps<readonly LiveFile[]> {
+  const version = (yield* findLastSnapshot(tableId))?.version ?? 0n
+  return yield* listFilesOfManifestsAt(tableId, manifestPaths, version)
 }
 
 export function* insertSnapshotIntent(snapshot: SnapshotRecord): Steps<void> {

@@ -19,6 +19,7 @@ import { tableMetadataOf } from '../../../shared/iceberg/table-metadata-of.ts'
 import type {
   LiveFile,
   ManifestRecord,
+  RemovedFile,
   SnapshotRecord,
   TableDetail,
 } from '../../../shared/metadata/metadata-store.ts'
@@ -48,6 +49,8 @@ export interface RenderedTable {
   readonly table: TableDetail
   /** Appends one snapshot with these records; every one must become a row. Returns the location of the new metadata file. */
   append(records: readonly TestRecord[]): Promise<string>
+  /** One snapshot that removes the files that an earlier append added, by its number from 0. */
+  removeAppend(index: number): Promise<string>
 }
 
 export function createRenderedTable(options: RenderedTableOptions): RenderedTable {
@@ -88,6 +91,7 @@ export function createRenderedTable(options: RenderedTableOptions): RenderedTabl
   const snapshots: SnapshotRecord[] = []
   let manifests: readonly ManifestRecord[] = []
   const filesOf = new Map<string, LiveFile[]>()
+  const appendVersions: bigint[] = []
   let nextOffset = 0n
 
   async function convert(records: readonly TestRecord[]): Promise<LiveFile[]> {
@@ -108,10 +112,28 @@ export function createRenderedTable(options: RenderedTableOptions): RenderedTabl
     }))
   }
 
-  async function cut(newFiles: readonly LiveFile[]): Promise<void> {
+  /** Files of the last snapshot by the manifest that lists them, of the append with that number. */
+  function filesOfAppend(index: number): RemovedFile[] {
+    return [...filesOf].flatMap(([manifestPath, files]) =>
+      files
+        .filter(file => file.addedVersion === appendVersions[index])
+        .map(file => ({ ...file, manifestPath })),
+    )
+  }
+
+  async function cut(newFiles: readonly LiveFile[], removedFiles: readonly RemovedFile[]): Promise<void> {
     const last = snapshots.at(-1)
     const plan = planSnapshot(
-      { table, newFiles, manifests, offsets: [], ranges: [], ...(last && { lastSnapshot: last }) },
+      {
+        table,
+        version: table.version,
+        newFiles,
+        removedFiles,
+        manifests,
+        offsets: [],
+        ranges: [],
+        ...(last && { lastSnapshot: last }),
+      },
       {
         snapshotId: BigInt.asUintN(62, BigInt(`0x${randomUUID().replaceAll('-', '')}`)),
         timestampMs: FIRST_TIMESTAMP_MS + snapshots.length * 60_000,
@@ -121,6 +143,7 @@ export function createRenderedTable(options: RenderedTableOptions): RenderedTabl
     const merged = new Map(
       plan.merges.map(one => [one.path, one.merged.flatMap(manifest => filesOf.get(manifest.path) ?? [])]),
     )
+    const removed = new Set(removedFiles.map(file => file.path))
     const rendered = renderSnapshotObjects(plan, merged)
     for (const { path, bytes } of rendered.objects) await putImmutable(warehouse, path, bytes)
 
@@ -128,11 +151,20 @@ export function createRenderedTable(options: RenderedTableOptions): RenderedTabl
     const placed = new Map(newFiles.map(file => [file.path, { ...file, snapshotId, sequenceNumber }]))
     for (const { manifestPath, newFiles: names, mergedManifests } of rendered.cut.placements) {
       const added = names.flatMap(name => placed.get(name) ?? [])
-      filesOf.set(manifestPath, [...added, ...mergedManifests.flatMap(path => filesOf.get(path) ?? [])])
+      const merged = mergedManifests.flatMap(path => filesOf.get(path) ?? [])
+      for (const path of mergedManifests) filesOf.delete(path)
+      filesOf.set(manifestPath, [...added, ...merged.filter(({ path }) => !removed.has(path))])
     }
     manifests = rendered.cut.manifests
     snapshots.push({ ...plan.snapshot, state: 'cut' })
     table = { ...table, lastSequenceNumber: sequenceNumber }
+  }
+
+  async function putMetadata(): Promise<string> {
+    const metadata = tableMetadataOf({ table, snapshots, timestampMs: snapshots.at(-1)?.timestampMs ?? 0 })
+    const path = metadataFilePath(table.location, snapshots.length, randomUUID())
+    await putImmutable(warehouse, path, renderTableMetadata(metadata))
+    return path
   }
 
   return {
@@ -141,11 +173,14 @@ export function createRenderedTable(options: RenderedTableOptions): RenderedTabl
     },
     async append(records) {
       table = { ...table, version: table.version + 1n }
-      await cut(await convert(records))
-      const metadata = tableMetadataOf({ table, snapshots, timestampMs: snapshots.at(-1)?.timestampMs ?? 0 })
-      const path = metadataFilePath(table.location, snapshots.length, randomUUID())
-      await putImmutable(warehouse, path, renderTableMetadata(metadata))
-      return path
+      appendVersions.push(table.version)
+      await cut(await convert(records), [])
+      return await putMetadata()
+    },
+    async removeAppend(index) {
+      table = { ...table, version: table.version + 1n }
+      await cut([], filesOfAppend(index))
+      return await putMetadata()
     },
   }
 }

@@ -1,4 +1,4 @@
-/** Random histories of appends, checked against the plainest model: the list of all files so far. */
+/** Random histories of files that are added and removed, checked against the plainest model: the list of all files so far. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { encodeDataFile } from '../../../shared/iceberg/data-file-avro.ts'
@@ -12,7 +12,12 @@ import {
 } from '../../../shared/iceberg/render-snapshot.ts'
 import { parseTableMetadata, renderTableMetadata } from '../../../shared/iceberg/table-metadata-json.ts'
 import { tableMetadataOf } from '../../../shared/iceberg/table-metadata-of.ts'
-import type { LiveFile, SnapshotInput, SnapshotRecord } from '../../../shared/metadata/metadata-store.ts'
+import type {
+  LiveFile,
+  RemovedFile,
+  SnapshotInput,
+  SnapshotRecord,
+} from '../../../shared/metadata/metadata-store.ts'
 import {
   BY_DAY,
   dataFile,
@@ -30,7 +35,14 @@ const fileShape = fc.record({
   recordCount: fc.bigInt({ min: 0n, max: 2n ** 40n }),
 })
 const history = fc.record({
-  appends: fc.array(fc.array(fileShape, { maxLength: 6 }), { minLength: 1, maxLength: 12 }),
+  steps: fc.array(
+    fc.record({
+      added: fc.array(fileShape, { maxLength: 6 }),
+      /** Of the files that are there, by position; nothing is added then. */
+      removed: fc.option(fc.array(fc.nat({ max: 30 }), { minLength: 1, maxLength: 12 }), { freq: 2 }),
+    }),
+    { minLength: 1, maxLength: 12 },
+  ),
   mergePolicy: fc.record({
     minCountToMerge: fc.integer({ min: 2, max: 5 }),
     targetManifestBytes: fc.constantFrom(300, 3_000, 20_000, 1_000_000),
@@ -68,6 +80,10 @@ function cutSnapshot(
   const { objects, cut } = renderSnapshotObjects(plan, mergedFiles(plan, ledger))
   const { snapshotId, sequenceNumber } = plan.snapshot
   for (const file of newFiles) ledger.files.set(file.path, { ...file, snapshotId, sequenceNumber })
+  for (const { path } of plan.removedFiles) {
+    ledger.files.delete(path)
+    ledger.manifestOf.delete(path)
+  }
   for (const placement of cut.placements) {
     for (const [path, manifest] of ledger.manifestOf)
       if (placement.mergedManifests.includes(manifest)) ledger.manifestOf.set(path, placement.manifestPath)
@@ -86,11 +102,13 @@ function cutSnapshot(
 
 test('every snapshot lists every file exactly once with its ids, whatever was merged, and its totals are true', () => {
   fc.assert(
-    fc.property(history, ({ appends, mergePolicy, clock }) => {
+    fc.property(history, ({ steps, mergePolicy, clock }) => {
       const ledger: Ledger = {
         input: {
           table: table({ specs: SPECS }),
+          version: 0n,
           newFiles: [],
+          removedFiles: [],
           manifests: [],
           offsets: [sourcePartition(0)],
           ranges: [],
@@ -100,8 +118,10 @@ test('every snapshot lists every file exactly once with its ids, whatever was me
         manifestOf: new Map(),
       }
       const stored = new Map<string, Uint8Array>()
-      for (const [index, shapes] of appends.entries()) {
-        const newFiles = shapes.map((shape, position) => {
+      for (const [index, step] of steps.entries()) {
+        const removedFiles = filesAt(ledger, step.removed ?? [])
+        const added = removedFiles.length === 0 ? step.added : []
+        const newFiles = added.map((shape, position) => {
           const spec = SPECS[shape.specId] ?? BY_DAY
           const partition = spec.fields.length === 0 ? [] : [shape.day]
           const file = {
@@ -122,7 +142,8 @@ test('every snapshot lists every file exactly once with its ids, whatever was me
           }
         })
         const version = BigInt(index + 1)
-        const input = { ...ledger.input, newFiles, table: { ...ledger.input.table, version } }
+        const now = { ...ledger.input.table, version }
+        const input = { ...ledger.input, newFiles, removedFiles, version, table: now }
         const options = { snapshotId: 1000n + version, timestampMs: clock[index] ?? 0, mergePolicy }
         const plan = planSnapshot(input, options)
 
@@ -144,6 +165,14 @@ test('every snapshot lists every file exactly once with its ids, whatever was me
   )
 })
 
+function filesAt(ledger: Ledger, positions: readonly number[]): readonly RemovedFile[] {
+  const files = [...ledger.files.values()]
+  return [...new Set(positions)].flatMap(position => {
+    const file = files[position]
+    return file === undefined ? [] : [{ ...file, manifestPath: ledger.manifestOf.get(file.path) ?? '' }]
+  })
+}
+
 function checkSnapshot(ledger: Ledger, stored: ReadonlyMap<string, Uint8Array>): void {
   const current = ledger.snapshots.at(-1)
   if (current === undefined) throw new Error('no snapshot')
@@ -151,8 +180,15 @@ function checkSnapshot(ledger: Ledger, stored: ReadonlyMap<string, Uint8Array>):
   const manifests = readManifestList(read(current.manifestListPath), current.manifestListPath)
   expect(manifests).toEqual(ledger.input.manifests)
   const entries = manifests.flatMap(manifest => {
-    const { entries, spec } = readManifest(read(manifest.path), manifest.path)
+    const { entries: listed, spec } = readManifest(read(manifest.path), manifest.path)
     expect(spec.specId).toBe(manifest.specId)
+    const entries = listed.filter(entry => entry.status !== 'deleted')
+    expect(listed.length - entries.length).toBe(manifest.deletedFilesCount)
+    // What a snapshot removed is in the manifests that it wrote, with the sequence number that it was added with.
+    for (const { snapshotId, sequenceNumber = 0n } of listed.filter(entry => entry.status === 'deleted')) {
+      expect(snapshotId).toBe(manifest.addedSnapshotId)
+      expect(sequenceNumber).toBeLessThan(manifest.sequenceNumber)
+    }
     const resolved = entries.map(entry => ({
       path: entry.file.path,
       specId: entry.file.specId,
@@ -162,7 +198,7 @@ function checkSnapshot(ledger: Ledger, stored: ReadonlyMap<string, Uint8Array>):
       sequenceNumber: entry.sequenceNumber ?? manifest.sequenceNumber,
     }))
     const sequenceNumbers = resolved.map(({ sequenceNumber }) => sequenceNumber)
-    expect(sequenceNumbers).toContain(manifest.minSequenceNumber)
+    if (entries.length > 0) expect(sequenceNumbers).toContain(manifest.minSequenceNumber)
     for (const sequenceNumber of sequenceNumbers)
       expect(sequenceNumber >= manifest.minSequenceNumber).toBe(true)
     // Readers that follow a stream take what a snapshot added from the manifests that it wrote.

@@ -59,14 +59,40 @@ describe.each(['struct', 'flat', 'none'])('metadata_columns: %s', metadataColumn
     expect(report.findings.length).toBeGreaterThan(0)
   })
 
+  test('dead letters that retention removed are purged, not gaps, also where their segments are gone', async () => {
+    await purgeAll()
+    expect(await pipeline.audit()).toMatchObject({ ...clean, rows: 19n, dead_letters: 0n, purged: 1n })
+    await removeSegment(pipeline.source, 10)
+    expect(await pipeline.audit()).toMatchObject({ ...clean, rows: 19n, purged: 1n, unverifiable: 10n })
+  })
+
   test('segments that are gone are unverifiable, and the files are still held against the ledger', async () => {
     await removeSegment(pipeline.source, 10)
     expect(await pipeline.audit()).toMatchObject({ ...clean, rows: 19n, dead_letters: 1n, unverifiable: 10n })
   })
 })
 
+async function purgeAll(): Promise<void> {
+  const { tableId } = (await pipeline.declare()).rows
+  const committedBeforeMs = pipeline.runtime.nowMs() + 1
+  const purged = await pipeline.metadata.purgeDeadLetters(tableId, { committedBeforeMs, maxBatches: 10 })
+  expect(purged.deadLetterCount).toBe(1n)
+}
+
 describe('an audit of offsets', () => {
   beforeEach(() => open())
+
+  test('a row that is missing where a dead letter was purged is a gap', async () => {
+    await purgeAll()
+    database.exec(`delete from data_file where record_count = 9`)
+    expect(await pipeline.audit()).toMatchObject({ rows: 10n, purged: 1n, gaps: 9n, duplicates: 0n })
+  })
+
+  test('a dead letter that is still there and was purged by the ledger is a duplicate', async () => {
+    await purgeAll()
+    database.exec(`update data_file set removed_version = null`)
+    expect(await pipeline.audit()).toMatchObject({ dead_letters: 1n, purged: 1n, gaps: 0n, duplicates: 1n })
+  })
 
   test('a dead letter that was lost is a gap', async () => {
     const { tableId } = (await pipeline.declare()).deadLetters

@@ -131,9 +131,12 @@ export function sourcePartition(
 }
 
 export function snapshotInput(overrides: Partial<SnapshotInput> = {}): SnapshotInput {
+  const { table: of = table() } = overrides
   return {
-    table: table(),
+    table: of,
+    version: overrides.intent?.version ?? of.version,
     newFiles: [liveFile(0)],
+    removedFiles: [],
     manifests: [],
     offsets: [sourcePartition(0)],
     ranges: [],
