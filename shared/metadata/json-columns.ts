@@ -1,6 +1,7 @@
 /** Values that live in the database as JSON text: each has one writer and one strict reader here. */
 import { z } from 'zod'
 import type { AccountedRange, SegmentRef } from '../flow.ts'
+import { parseExactJson } from '../iceberg/exact-json.ts'
 import type { PartitionValue } from '../iceberg/partition-spec.ts'
 import { AppError } from '../runtime/errors.ts'
 import type { PartitionFieldSummary, Publication } from './metadata-store.ts'
@@ -160,10 +161,15 @@ export const textMapFromJson: (text: string) => Readonly<Record<string, string>>
   z.record(z.string(), z.string()),
 )
 
-export const detailsFromJson: (text: string) => Readonly<Record<string, unknown>> = parser(
-  'the details of an event',
-  z.record(z.string(), z.unknown()),
-)
+const detailsSchema = z.record(z.string(), z.unknown())
+
+/** Integers keep all their digits: a number, or a bigint beyond 2^53. */
+export function detailsFromJson(text: string): Readonly<Record<string, unknown>> {
+  const what = 'the details of an event'
+  const parsed = detailsSchema.safeParse(parseExactJson(text, what))
+  if (parsed.success) return parsed.data
+  throw damaged(what, z.prettifyError(parsed.error), parsed.error)
+}
 
 export const metadataLogFromJson: (text: string) => Publication['metadataLog'] = parser(
   'the metadata log of a publication',

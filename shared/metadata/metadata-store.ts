@@ -16,6 +16,7 @@ import type {
 } from '../flow.ts'
 import type { PartitionSpec, PartitionValue } from '../iceberg/partition-spec.ts'
 import type { Schema } from '../iceberg/schema.ts'
+import type { EventType } from './event-types.ts'
 
 /** Events kept; older ones go as new ones come. */
 export const MAX_EVENTS = 10_000
@@ -337,8 +338,7 @@ export interface PublicationIntent {
 // ---- events -----------------------------------------------------------------------------------------------------
 
 export interface NewEvent {
-  /** Stable, documented, dotted: `partition.stopped`, `source.gap`, `operator.skip_to`. */
-  readonly type: string
+  readonly type: EventType
   readonly tableId?: string
   readonly topic?: string
   readonly partition?: number
@@ -348,9 +348,24 @@ export interface NewEvent {
   readonly note?: OperatorNote
 }
 
-export interface EventRecord extends NewEvent {
+export interface EventRecord extends Omit<NewEvent, 'type'> {
   readonly eventId: bigint
   readonly atMs: number
+  /** An `EventType`, or one of an earlier version. */
+  readonly type: string
+  /** Name of the table `tableId`. */
+  readonly table?: string
+}
+
+export interface EventFilter {
+  readonly tableId?: string
+  /** Those of any of these types; all types without. */
+  readonly types?: readonly EventType[]
+  /** Newest first, those with lower ids than this. */
+  readonly before?: bigint
+  /** Oldest first, those with higher ids than this: to follow the log. Not together with `before`. */
+  readonly after?: bigint
+  readonly limit: number
 }
 
 // ---- the store --------------------------------------------------------------------------------------------------
@@ -565,6 +580,6 @@ export interface MetadataStore {
 
   // Events, bounded to the newest `MAX_EVENTS`.
   appendEvent(event: NewEvent): Promise<void>
-  /** Newest first. */
-  listEvents(filter: { readonly tableId?: string; readonly limit: number }): Promise<readonly EventRecord[]>
+  /** Newest first, unless `after` is given. Ids rise with time, and are never given twice. */
+  listEvents(filter: EventFilter): Promise<readonly EventRecord[]>
 }

@@ -107,7 +107,7 @@ export function describeCommit(open: OpenMetadata): void {
     await store.commitTask(commit)
     expect(await store.commitTask(commit)).toEqual({ kind: 'fenced' })
     expect(await store.listEvents({ tableId: TABLE, limit: 9 })).toMatchObject([
-      { type: 'source.gap', partition: 0, details: { startOffset: '4', endOffset: '7', incarnation: 0 } },
+      { type: 'source.gap', partition: 0, details: { startOffset: 4, endOffset: 7, incarnation: 0 } },
     ])
   })
 

@@ -1,8 +1,10 @@
 /** Snapshots, publications, leases and events. */
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import type {
+  EventFilter,
   ManifestRecord,
   MetadataStore,
+  NewEvent,
   PublicationIntent,
   SnapshotCut,
   SnapshotRecord,
@@ -445,21 +447,22 @@ export function describeEvents(open: OpenMetadata): void {
   afterEach(() => fixture.remove())
 
   it('lists events newest first, of one table or of all', async () => {
-    const event = {
+    await followTopic(store)
+    const event: NewEvent = {
       type: 'source.gap',
       message: 'offsets 3 to 5 are missing',
-      details: { from: 3n, keys: ['k'] },
+      details: { from: 2n ** 53n, keys: ['k'] },
     }
     await store.appendEvent({ ...event, tableId: TABLE, topic: 'orders', partition: 3, note: NOTE })
-    await store.appendEvent({ ...event, type: 'process.started' })
+    await store.appendEvent({ ...event, type: 'task.failing' })
     expect((await store.listEvents({ limit: 9 })).map(({ type }) => type)).toEqual([
-      'process.started',
+      'task.failing',
       'source.gap',
     ])
     expect(await store.listEvents({ tableId: TABLE, limit: 9 })).toEqual([
       {
         ...event,
-        details: { from: '3', keys: ['k'] },
+        table: 'shop.orders',
         eventId: 1n,
         atMs: fixture.clock.nowMs,
         tableId: TABLE,
@@ -469,5 +472,25 @@ export function describeEvents(open: OpenMetadata): void {
       },
     ])
     expect(await store.listEvents({ limit: 1 })).toHaveLength(1)
+  })
+
+  it('pages events back from an id, follows them on from one, and tells types apart', async () => {
+    const event = { message: 'm', details: {} }
+    await store.appendEvent({ ...event, type: 'partition.stopped', tableId: TABLE })
+    await store.appendEvent({ ...event, type: 'task.failing' })
+    await store.appendEvent({ ...event, type: 'source.gap', tableId: TABLE })
+    await store.appendEvent({ ...event, type: 'operator.skip_to', tableId: LETTERS })
+    const ids = async (filter: Omit<EventFilter, 'limit'>, limit = 9) =>
+      (await store.listEvents({ ...filter, limit })).map(({ eventId }) => eventId)
+    expect(await ids({}, 2)).toEqual([4n, 3n])
+    expect(await ids({ before: 3n })).toEqual([2n, 1n])
+    expect(await ids({ after: 1n }, 2)).toEqual([2n, 3n])
+    expect(await ids({ after: 4n })).toEqual([])
+    expect(await ids({ types: ['source.gap', 'partition.stopped'] })).toEqual([3n, 1n])
+    expect(await ids({ types: ['source.gap', 'task.failing'], after: 2n })).toEqual([3n])
+    expect(await ids({ tableId: TABLE, before: 3n })).toEqual([1n])
+    expect(await ids({ tableId: TABLE, after: 1n })).toEqual([3n])
+    expect(await ids({ types: [] })).toEqual([])
+    expect(await ids({ tableId: LETTERS, types: ['operator.skip_to'] })).toEqual([4n])
   })
 }

@@ -3,6 +3,7 @@ import { auditTable } from '../../services/audit/audit-table.ts'
 import { DEAD_LETTER_SUFFIX } from '../../services/tables/declare-table.ts'
 import { liveFiles } from '../../services/tables/live-files.ts'
 import type { TableConfig } from '../../shared/config/config.ts'
+import { exactInteger } from '../../shared/iceberg/exact-json.ts'
 import type { TableDetail } from '../../shared/metadata/metadata-store.ts'
 import { createPublishedReader, expectEqual } from './published-table.ts'
 import { CATALOG } from './settings.ts'
@@ -74,8 +75,8 @@ async function checkPartitions({ database, landing }: World, table: TableDetail)
         event =>
           event.type === 'source.gap' &&
           event.partition === partition.partition &&
-          event.details.startOffset === gap.startOffset.toString() &&
-          event.details.endOffset === gap.endOffset.toString(),
+          exactInteger(event.details.startOffset) === gap.startOffset &&
+          exactInteger(event.details.endOffset) === gap.endOffset,
       )
       expectEqual(`${what}: gap from ${gap.startOffset} to ${gap.endOffset} is reported`, isReported, true)
     }

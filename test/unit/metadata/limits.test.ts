@@ -25,7 +25,7 @@ describe('named limits of the metadata store', () => {
 
   it('keeps the newest events', async () => {
     for (let i = 1; i <= MAX_EVENTS + 5; i++) {
-      await store.appendEvent({ type: 'test.event', message: `${i}`, details: {} })
+      await store.appendEvent({ type: 'task.failing', message: `${i}`, details: {} })
     }
     const events = await store.listEvents({ limit: MAX_EVENTS * 2 })
     expect(events.length).toBe(MAX_EVENTS)

@@ -96,6 +96,8 @@ async function live(store: ReturnType<typeof openSqliteMetadataStore>): Promise<
   await store.listFiles(TABLE, { version: 2n, limit: 1 })
   await store.listEvents({ tableId: TABLE, limit: 9 })
   await store.listEvents({ limit: 9 })
+  await store.listEvents({ tableId: TABLE, after: 1n, limit: 9 })
+  await store.listEvents({ after: 1n, types: ['source.gap'], limit: 9 })
   await store.sumFiles(TABLE)
   await store.sumPartitions(TABLE, 9)
   await store.listNewestFiles(TABLE, 9)

@@ -1,0 +1,118 @@
+/**
+ * Every type of event that Tidewater raises: how bad it is, what it means, and what a person does about it. The type of a new event is one
+ * of these names, so that none is raised without its entry; docs/operating.md lists the same.
+ *
+ * Names are stable. `{table}`, `{topic}` and `{partition}` in `whatToDo` stand for those of the event. An event whose state began before it
+ * was raised carries `sinceMs` in its details.
+ */
+
+/** error: something has stopped until a person acts · warning: something is wrong and may mend itself · info: for the record. */
+export type Severity = 'error' | 'warning' | 'info'
+
+export const SEVERITIES: readonly Severity[] = ['error', 'warning', 'info']
+
+export interface EventTypeFacts {
+  readonly severity: Severity
+  /** Completes "this event means that …". */
+  readonly meaning: string
+  readonly whatToDo: string
+}
+
+export const EVENT_TYPES = {
+  'partition.stopped': {
+    severity: 'error',
+    meaning:
+      'something in this partition cannot be read, and nothing of it is planned or converted any more. Other partitions go on.',
+    whatToDo:
+      'Mend what the message names (restore the segment, the permission, the declaration), then: tidewater resume {table} --partition {partition} --why … If it is lost for good: tidewater skip-to {table} --partition {partition} --offset <n> --why …',
+  },
+  'table.stopped': {
+    severity: 'error',
+    meaning:
+      'too large a share of the records of a task did not fit (dlq_max_ratio), so the whole table stopped before anything of that task was committed.',
+    whatToDo:
+      'See what the records look like (tidewater segment cat), mend the producer or the declaration or raise dlq_max_ratio, then: tidewater resume {table} --why …',
+  },
+  'task.failing': {
+    severity: 'warning',
+    meaning: 'a task has failed again and again for a reason that may pass, and is tried on.',
+    whatToDo:
+      'Look at the message: usually storage that cannot be reached or permissions that changed. Nothing needs to be restarted; the task goes through once the cause is gone.',
+  },
+  'source.gap': {
+    severity: 'warning',
+    meaning:
+      'no segment holds these offsets: the brokers lost them, or retention removed them before they were converted. The table goes on after them.',
+    whatToDo:
+      'Ask whether the records can be produced again. If they are lost, there is nothing to do here: the gap is accounted for. To be asked the next time, declare on_source_gap: stop.',
+  },
+  'partition.replanned': {
+    severity: 'info',
+    meaning:
+      'a segment changed or went away between planning and conversion, so what was not committed is planned afresh.',
+    whatToDo: 'Nothing. If it comes again and again, look for what rewrites or deletes segments of {topic}.',
+  },
+  'publication.held': {
+    severity: 'error',
+    meaning:
+      'a catalog shows something that Tidewater did not write under the name of this table. Nothing was overwritten; the table goes on, and is published to its other catalogs.',
+    whatToDo:
+      'Find who wrote to the table and put the catalog back to what Tidewater published last, then: tidewater resume {table} --why …',
+  },
+  'operator.pause': {
+    severity: 'info',
+    meaning: 'a person paused the table or the partition; nothing of it is planned or converted.',
+    whatToDo: 'When the reason is gone: tidewater resume {table} --why …',
+  },
+  'operator.resume': {
+    severity: 'info',
+    meaning: 'a person let the table or the partition go on.',
+    whatToDo: 'Nothing.',
+  },
+  'operator.skip_to': {
+    severity: 'warning',
+    meaning: 'a person gave offsets up for good; they are counted as skipped.',
+    whatToDo: 'Nothing. The offsets are in the details, for whoever produces the records again.',
+  },
+  'operator.unpark': {
+    severity: 'info',
+    meaning: 'a person let a parked task be tried again.',
+    whatToDo: 'Nothing. If it fails again, its partition stops again.',
+  },
+} as const satisfies Readonly<Record<string, EventTypeFacts>>
+
+export type EventType = keyof typeof EVENT_TYPES
+
+const TYPES = new Map<string, EventTypeFacts>(Object.entries(EVENT_TYPES))
+
+/** Of a type that this version does not raise any more, so that an old log stays readable. */
+const FORMER: EventTypeFacts = {
+  severity: 'info',
+  meaning: 'an earlier version of Tidewater raised it.',
+  whatToDo: 'Nothing.',
+}
+
+export function factsOfEvent(type: string): EventTypeFacts {
+  return TYPES.get(type) ?? FORMER
+}
+
+export function isEventType(type: string): type is EventType {
+  return TYPES.has(type)
+}
+
+export function eventTypesOf(severity: Severity): readonly EventType[] {
+  return [...TYPES].flatMap(([type, facts]) =>
+    facts.severity === severity && isEventType(type) ? [type] : [],
+  )
+}
+
+/** What to do about one event, with its own names filled in; a name that it does not have stays in angle brackets. */
+export function whatToDoAbout(
+  type: string,
+  names: { readonly table?: string; readonly topic?: string; readonly partition?: number },
+): string {
+  return factsOfEvent(type).whatToDo.replaceAll(
+    /\{(table|topic|partition)\}/g,
+    (_, name: 'table' | 'topic' | 'partition') => String(names[name] ?? `<${name}>`),
+  )
+}
