@@ -71,6 +71,7 @@ function buildProgram(runs: Runs): Command {
     .description('how far each table and partition has come')
     .option('--json', 'as JSON')
     .action(runs(async () => (await import('./commands/status.ts')).status))
+  addTableCommands(program, runs)
   program
     .command('audit')
     .description('recompute from files and segments that each offset is accounted for exactly once')
@@ -82,6 +83,25 @@ function buildProgram(runs: Runs): Command {
   addDeadLetterCommands(program, runs)
   addOperatorCommands(program, runs)
   return program
+}
+
+function addTableCommands(program: Command, runs: Runs): void {
+  program
+    .command('tables')
+    .description('every table in a line: rows, files, size, snapshots, freshness, catalogs')
+    .option('--json', 'as JSON')
+    .action(runs(async () => (await import('./commands/tables.ts')).tables))
+  const table = program.command('table').description('look at one table')
+  table
+    .command('show')
+    .description('schema, partitions, files, snapshots, sources and catalogs of a table')
+    .argument('<table>')
+    .option('--files', 'list data files, the newest first')
+    .option('--partitions', 'list more than a few partitions, the last written first')
+    .option('--snapshots', 'list more than a few snapshots, the newest first')
+    .option('--limit <n>', 'at most this many of each', wholeNumber, 100)
+    .option('--json', 'as JSON')
+    .action(runs(async () => (await import('./commands/tables.ts')).tableShow))
 }
 
 function addSegmentCommands(program: Command, runs: Runs): void {

@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest'
+import { ageText, counted, sizeText } from '../../../services/cli/units.ts'
+
+test.each([
+  [0n, '0 B'],
+  [1023n, '1023 B'],
+  [1024n, '1.0 KiB'],
+  [1_048_575n, '1.0 MiB'],
+  [5n << 30n, '5.0 GiB'],
+  [3n << 60n, '3072.0 PiB'],
+])('%d bytes are %s', (bytes, text) => {
+  expect(sizeText(bytes)).toBe(text)
+})
+
+test.each([
+  [0, '0.0 s'],
+  [2_540, '2.5 s'],
+  [60_000, '1.0 min'],
+  [5_400_000, '1.5 h'],
+  [864_000_000, '10.0 d'],
+  // A producer's clock that is ahead.
+  [-2_000, '-2.0 s'],
+])('%d ms are %s', (ms, text) => {
+  expect(ageText(ms)).toBe(text)
+})
+
+test('one is singular, also as a bigint', () => {
+  expect([
+    counted(1, 'file'),
+    counted(1n, 'row'),
+    counted(0, 'file'),
+    counted(2n, 'entry', 'entries'),
+  ]).toEqual(['1 file', '1 row', '0 files', '2 entries'])
+})
