@@ -10,6 +10,7 @@ import type { ObjectStore } from '../shared/object-store/object-store.ts'
 import { openObjectStore } from '../shared/object-store/open-object-store.ts'
 import { createInProcessQueue } from '../shared/queue/in-process-queue.ts'
 import type { TaskQueue } from '../shared/queue/task-queue.ts'
+import { AppError } from '../shared/runtime/errors.ts'
 import type { Runtime } from '../shared/runtime/runtime.ts'
 import { openConvertPool } from './converter/convert-pool.ts'
 import type { ConvertRequest, ThreadStores } from './converter/convert-request.ts'
@@ -87,12 +88,16 @@ function threadStores(config: Config): ThreadStores {
   }
 }
 
+/** The code of a failure that nobody classified. */
+const UNCLASSIFIED = 'unexpected-failure'
+
 /** Reports a failure that a loop will try again. */
 export function problemOf(parts: Pick<Parts, 'report'>, where: string): (error: unknown) => void {
   return error =>
     parts.report({
       kind: 'problem',
       where,
+      code: error instanceof AppError ? error.code : UNCLASSIFIED,
       message: error instanceof Error ? error.message : String(error),
       next: 'retry',
     })

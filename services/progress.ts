@@ -8,6 +8,9 @@ export type Progress =
       readonly table: string
       readonly rowCount: bigint
       readonly deadLetterCount: bigint
+      /** Of the segments that were converted, and of the Parquet files that came of them. */
+      readonly bytesRead: bigint
+      readonly bytesWritten: bigint
     }
   | {
       readonly kind: 'published'
@@ -19,12 +22,36 @@ export type Progress =
   /** Something lies in the source that does not count yet. */
   | { readonly kind: 'waiting'; readonly table: string; readonly what: string }
   /** Something failed that is tried again, or waits for a person: `next` says which. */
-  | { readonly kind: 'problem'; readonly where: string; readonly message: string; readonly next: string }
+  | {
+      readonly kind: 'problem'
+      readonly where: string
+      readonly code: string
+      readonly message: string
+      readonly next: string
+    }
+  /** How long a step took; for metrics, and not shown. */
+  | { readonly kind: 'measured'; readonly measure: Measure }
+
+/** Durations by the process's monotonic clock. */
+export type Measure = { readonly durationMs: number } & (
+  | { readonly step: 'conversion'; readonly outcome: 'committed' | 'fenced' | 'failed' }
+  /** The transaction that commits a task. */
+  | { readonly step: 'commit' }
+  /** One round of listing the source's partitions of one table. */
+  | { readonly step: 'listing' }
+  | { readonly step: 'cut' }
+  | {
+      readonly step: 'publish'
+      readonly table: string
+      readonly catalog: string
+      readonly outcome: 'published' | 'failed' | 'held'
+    }
+)
 
 export type Report = (progress: Progress) => void
 
-/** One plain line. */
-export function describeProgress(progress: Progress): string {
+/** One plain line; `undefined` for what is not shown. */
+export function describeProgress(progress: Progress): string | undefined {
   switch (progress.kind) {
     case 'planned':
       return `${progress.table}: planned ${progress.tasks} ${progress.tasks === 1 ? 'task' : 'tasks'}`
@@ -36,6 +63,8 @@ export function describeProgress(progress: Progress): string {
       return `${progress.table}: ${progress.what}`
     case 'problem':
       return `${progress.where}: ${progress.message} [${progress.next}]`
+    case 'measured':
+      return undefined
     default:
       return unreachable(progress)
   }

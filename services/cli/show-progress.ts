@@ -10,7 +10,12 @@ export interface Display {
 }
 
 export function showProgress({ bars }: { readonly bars: boolean }): Display {
-  return bars ? showBars() : { report: progress => note(describeProgress(progress)), stop() {} }
+  return bars ? showBars() : { report: progress => say(progress, note), stop() {} }
+}
+
+function say(progress: Progress, write: (line: string) => void): void {
+  const line = describeProgress(progress)
+  if (line !== undefined) write(line)
 }
 
 interface TableBar {
@@ -50,7 +55,7 @@ function showBars(): Display {
       shown.rows += progress.rowCount
       shown.deadLetters += progress.deadLetterCount
       shown.bar.increment(1, { rows: shown.rows, deadLetters: shown.deadLetters })
-    } else multi.log(`${describeProgress(progress)}\n`)
+    } else say(progress, line => multi.log(`${line}\n`))
   }
   return { report: draw, stop: () => multi.stop() }
 }

@@ -54,7 +54,11 @@ export function taskRunner(
     },
   }
   return async taskId => {
+    const startedMs = runtime.monotonicMs()
     const outcome = await runTask(context, taskId)
+    const durationMs = runtime.monotonicMs() - startedMs
+    if (outcome.kind !== 'passed')
+      parts.report({ kind: 'measured', measure: { step: 'conversion', outcome: outcome.kind, durationMs } })
     reportOutcome(parts, byId, outcome)
     return outcome
   }
@@ -63,11 +67,14 @@ export function taskRunner(
 function reportOutcome(parts: Parts, byId: ReadonlyMap<string, DeclaredTable>, outcome: TaskOutcome): void {
   if (outcome.kind !== 'committed' && outcome.kind !== 'failed') return
   const table = byId.get(outcome.tableId)?.config.name ?? outcome.tableId
-  if (outcome.kind === 'committed') parts.report({ ...outcome, table })
-  else
+  if (outcome.kind === 'committed') {
+    parts.report({ ...outcome, table })
+    parts.report({ kind: 'measured', measure: { step: 'commit', durationMs: outcome.commitMs } })
+  } else
     parts.report({
       kind: 'problem',
       where: `${table}: converting`,
+      code: outcome.error.code,
       message: outcome.error.message,
       next: outcome.next,
     })

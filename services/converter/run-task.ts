@@ -39,6 +39,11 @@ export type TaskOutcome =
       readonly tableId: string
       readonly rowCount: bigint
       readonly deadLetterCount: bigint
+      /** Of the segments that were converted, and of the Parquet files that came of them. */
+      readonly bytesRead: bigint
+      readonly bytesWritten: bigint
+      /** How long the commit's transaction took. */
+      readonly commitMs: number
     }
   /** Not ours to run: done, held by another worker, stopped, or not due. */
   | { readonly kind: 'passed' }
@@ -66,13 +71,18 @@ export async function runTask(context: TaskRunnerContext, taskId: string): Promi
   const extending = keepClaim(context, claim, done.signal)
   try {
     const result = await context.convert(task, claim)
+    const commitStartedMs = runtime.monotonicMs()
     const outcome = await metadata.commitTask({ claim, ...result })
+    const commitMs = runtime.monotonicMs() - commitStartedMs
     if (outcome.kind === 'fenced') return { kind: 'fenced' }
     return {
       kind: 'committed',
       tableId: task.tableId,
       rowCount: result.accounts.reduce((sum, account) => sum + account.rowCount, 0n),
       deadLetterCount: result.accounts.reduce((sum, account) => sum + account.deadLetterCount, 0n),
+      bytesRead: bytesOf(task),
+      bytesWritten: result.files.reduce((sum, file) => sum + file.fileSizeBytes, 0n),
+      commitMs,
     }
   } catch (cause) {
     return await handBack(context, { task, claim }, asAppError(cause, task))
@@ -80,6 +90,11 @@ export async function runTask(context: TaskRunnerContext, taskId: string): Promi
     done.abort()
     await extending
   }
+}
+
+function bytesOf({ slices }: ConvertTask): bigint {
+  const segments = slices.flatMap(slice => slice.segments)
+  return segments.reduce((sum, segment) => sum + BigInt(segment.sizeBytes), 0n)
 }
 
 async function keepClaim(context: TaskRunnerContext, claim: Claim, signal: AbortSignal): Promise<void> {

@@ -111,6 +111,8 @@ export function roundsOf(
   })
   return async options => {
     const report = await planner.round(options)
+    if (report?.listingMs !== undefined)
+      parts.report({ kind: 'measured', measure: { step: 'listing', durationMs: report.listingMs } })
     if (report !== undefined && report.plannedTasks > 0)
       parts.report({ kind: 'planned', table: config.name, tasks: report.plannedTasks })
     return report

@@ -69,6 +69,8 @@ export interface RoundReport {
   readonly moved: boolean
   readonly plannedTasks: number
   readonly waiting: readonly WaitingSegment[]
+  /** How long listing took; absent when no partition was due. */
+  readonly listingMs?: number
 }
 
 /** What lies at the end of a partition and cannot be taken yet. */
@@ -115,7 +117,9 @@ export function createTablePlanner(context: PlannerContext): TablePlanner {
         partition.state === 'active' &&
         (options.landedBeforeMs !== undefined || attentionTo(partition).nextPollMs <= nowMs),
     )
+    const startedMs = runtime.monotonicMs()
     const visits = await mapBounded(due, MAX_CONCURRENT_LISTINGS, partition => visitAlone(partition, options))
+    const listingMs = runtime.monotonicMs() - startedMs
     const pending = visits.map(visited => visited.pending).filter(found => found !== undefined)
     const plannedTasks = await plan(pending, { ...options, maxTasks })
     failures.push(...visits.map(visited => visited.failure).filter(failure => failure !== undefined))
@@ -125,6 +129,7 @@ export function createTablePlanner(context: PlannerContext): TablePlanner {
       moved: visits.some(visited => visited.moved),
       plannedTasks,
       waiting: visits.flatMap(visited => visited.waiting),
+      ...(due.length > 0 && { listingMs }),
     }
   }
 

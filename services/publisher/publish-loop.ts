@@ -113,6 +113,7 @@ async function publishAndReport(
       parts.report({
         kind: 'problem',
         where: `${name}: publishing`,
+        code: outcome.error.code,
         message: outcome.error.message,
         next: outcome.kind === 'failed' ? 'retry' : 'park',
       })

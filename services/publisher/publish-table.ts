@@ -2,9 +2,10 @@
 import type { Catalog } from '../../catalog-adapters/catalog.ts'
 import type { SnapshotRetentionConfig } from '../../shared/config/config.ts'
 import { selectExpired } from '../../shared/iceberg/expire-snapshots.ts'
-import type { SnapshotRecord } from '../../shared/metadata/metadata-store.ts'
+import type { SnapshotRecord, TableDetail } from '../../shared/metadata/metadata-store.ts'
 import { withLease } from '../../shared/metadata/with-lease.ts'
 import { invariant } from '../../shared/runtime/errors.ts'
+import type { Report } from '../progress.ts'
 import { type CutContext, cutSnapshot } from './cut-snapshot.ts'
 import { type CatalogOutcome, publishToCatalog } from './publish-to-catalog.ts'
 
@@ -12,6 +13,7 @@ export interface PublishTableContext extends CutContext {
   readonly catalogs: readonly Catalog[]
   readonly retention: SnapshotRetentionConfig
   readonly holder: string
+  readonly report: Report
 }
 
 /** `busy`: another process is publishing this table right now. */
@@ -27,11 +29,11 @@ export async function publishTable(
   const table = await metadata.loadTable(tableName)
   invariant(table !== undefined, `the declared table ${tableName} is in the database`)
   const outcomes = await withLease(context, `publish:${table.tableId}`, async () => {
-    if ((await cutSnapshot(context, table.tableId)) !== undefined) await expireOld(context, table.tableId)
+    if (await cutAndMeasure(context, table.tableId)) await expireOld(context, table.tableId)
     const published: PublishOutcome[] = []
     for (const catalog of catalogs) {
       published.push({
-        ...(await publishToCatalog(context, table, catalog)),
+        ...(await publishAndMeasure(context, table, catalog)),
         table: tableName,
         catalog: catalog.name,
       })
@@ -39,6 +41,32 @@ export async function publishTable(
     return published
   })
   return outcomes ?? [{ kind: 'busy', table: tableName }]
+}
+
+/** Whether there was something to cut. */
+async function cutAndMeasure(context: PublishTableContext, tableId: string): Promise<boolean> {
+  const { runtime, report } = context
+  const startedMs = runtime.monotonicMs()
+  if ((await cutSnapshot(context, tableId)) === undefined) return false
+  const durationMs = runtime.monotonicMs() - startedMs
+  report({ kind: 'measured', measure: { step: 'cut', durationMs } })
+  return true
+}
+
+async function publishAndMeasure(
+  context: PublishTableContext,
+  table: TableDetail,
+  catalog: Catalog,
+): Promise<CatalogOutcome> {
+  const { runtime, report } = context
+  const startedMs = runtime.monotonicMs()
+  const outcome = await publishToCatalog(context, table, catalog)
+  const durationMs = runtime.monotonicMs() - startedMs
+  if (outcome.kind !== 'unchanged') {
+    const of = { table: table.name, catalog: catalog.name, outcome: outcome.kind }
+    report({ kind: 'measured', measure: { step: 'publish', ...of, durationMs } })
+  }
+  return outcome
 }
 
 /** Metadata only. A snapshot that an unfinished publication still has to show stays. */

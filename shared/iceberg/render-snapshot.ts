@@ -30,6 +30,7 @@ import {
 import type { Schema } from './schema.ts'
 import {
   MAX_INLINE_OFFSETS_BYTES,
+  NEWEST_RECORD_KEY,
   OFFSETS_KEY,
   OFFSETS_LOCATION_KEY,
   OFFSETS_SHA256_KEY,
@@ -138,11 +139,20 @@ function newSnapshot(
         version,
         ...(lastSnapshot === undefined ? {} : { parent: lastSnapshot }),
       }),
+      ...newestRecordOf(input),
       ...offsets.summary,
     },
     state: 'intent',
   }
   return { snapshot, sidecar: offsets.sidecar }
+}
+
+/** How fresh the snapshot is: readers see every record up to its watermarks. Those of an earlier version are not at hand. */
+function newestRecordOf({ table, version, offsets, lastSnapshot }: SnapshotInput): Record<string, string> {
+  const newestMs = offsets.reduce((newest, { maxTimestampMs }) => Math.max(newest, maxTimestampMs), -1)
+  const before = lastSnapshot?.summary[NEWEST_RECORD_KEY]
+  if (version === table.version && newestMs >= 0) return { [NEWEST_RECORD_KEY]: String(newestMs) }
+  return before === undefined ? {} : { [NEWEST_RECORD_KEY]: before }
 }
 
 function carryOffsets(

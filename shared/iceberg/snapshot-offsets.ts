@@ -16,6 +16,8 @@ export const MAX_INLINE_OFFSETS_BYTES = 2048
 export const OFFSETS_KEY = 'tidewater.offsets'
 export const OFFSETS_LOCATION_KEY = 'tidewater.offsets-location'
 export const OFFSETS_SHA256_KEY = 'tidewater.offsets-sha256'
+/** Highest record timestamp below the watermarks of the snapshot, Unix ms; absent while no record had one. */
+export const NEWEST_RECORD_KEY = 'tidewater.newest-record-ms'
 
 const OFFSETS_FORMAT = 1
 const RANGE_KINDS: readonly AccountedRange['kind'][] = ['absent', 'control', 'skipped', 'source_gap']

@@ -17,6 +17,7 @@ import type {
 import type { PartitionSpec, PartitionValue } from '../iceberg/partition-spec.ts'
 import type { Schema } from '../iceberg/schema.ts'
 import type { EventType } from './event-types.ts'
+import type { StoreFigures } from './figures.ts'
 
 /** Events kept; older ones go as new ones come. */
 export const MAX_EVENTS = 10_000
@@ -582,4 +583,7 @@ export interface MetadataStore {
   appendEvent(event: NewEvent): Promise<void>
   /** Newest first, unless `after` is given. Ids rise with time, and are never given twice. */
   listEvents(filter: EventFilter): Promise<readonly EventRecord[]>
+
+  /** Every table's figures on one state of the database, for metrics; costs by what is there now, not by history. */
+  readFigures(): Promise<StoreFigures>
 }

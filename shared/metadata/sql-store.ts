@@ -5,6 +5,7 @@ import * as claims from './queries/claims.ts'
 import { commitTask } from './queries/commit.ts'
 import { completeSnapshot } from './queries/complete-snapshot.ts'
 import * as events from './queries/events.ts'
+import { readFigures } from './queries/figures.ts'
 import * as files from './queries/files.ts'
 import * as giveUp from './queries/give-up.ts'
 import * as leases from './queries/leases.ts'
@@ -91,5 +92,6 @@ export function createSqlMetadataStore({ read, write, migrate, close }: Transact
 
     appendEvent: event => write(() => events.appendEvent(event)),
     listEvents: filter => read(() => events.listEvents(filter)),
+    readFigures: () => read(() => readFigures()),
   }
 }

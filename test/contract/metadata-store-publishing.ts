@@ -10,15 +10,19 @@ import type {
   SnapshotRecord,
 } from '../../shared/metadata/metadata-store.ts'
 import {
+  claimed,
   codeOf,
+  commitOf,
   converted,
   followTopic,
+  idOf,
   LETTERS,
   livePaths,
   type MetadataFixture,
   NOTE,
   type OpenMetadata,
   openFixture,
+  planned,
   sliceOf,
   TABLE,
 } from './metadata-store-fixture.ts'
@@ -492,5 +496,89 @@ export function describeEvents(open: OpenMetadata): void {
     expect(await ids({ tableId: TABLE, after: 1n })).toEqual([3n])
     expect(await ids({ types: [] })).toEqual([])
     expect(await ids({ tableId: LETTERS, types: ['operator.skip_to'] })).toEqual([4n])
+  })
+}
+
+export function describeFigures(open: OpenMetadata): void {
+  let fixture: MetadataFixture
+  let store: MetadataStore
+  const figuresOf = async (tableId: string) => {
+    const { tables } = await store.readFigures()
+    return tables.find(table => table.tableId === tableId)
+  }
+  beforeEach(async () => {
+    fixture = await openFixture(open)
+    store = fixture.store
+    await followTopic(store, 2)
+  })
+  afterEach(() => fixture.remove())
+
+  it('tells of every table at once what it holds, what is in flight and how far its partitions are', async () => {
+    await planned(store, 'a', sliceOf(0, 0, 10))
+    await claimed(store, 'a')
+    await store.commitTask(
+      commitOf('a', [sliceOf(0, 0, 10)], {
+        deadLetters: [2n],
+        ranges: [[{ kind: 'absent', startOffset: 4n, endOffset: 7n }]],
+      }),
+    )
+    await planned(store, 'b', sliceOf(1, 0, 10))
+    await store.pausePartition(idOf(1), NOTE)
+    const { atMs, tables, partitions } = await store.readFigures()
+    expect(atMs).toBe(fixture.clock.nowMs)
+    expect(tables.map(({ name, kind, parentTableId }) => [name, kind, parentTableId])).toEqual([
+      ['shop.orders', 'rows', undefined],
+      ['shop.orders__dlq', 'dead_letters', TABLE],
+    ])
+    expect(tables[0]).toMatchObject({
+      state: 'active',
+      tasks: { queued: 1, claimed: 0, staged: 0, parked: 0, committed: 1, cancelled: 0 },
+      accounted: { rows: 5n, deadLetters: 2n, absent: 3n, control: 0n, skipped: 0n, sourceGap: 0n },
+      snapshotCount: 0,
+      summary: {},
+      publications: [],
+    })
+    expect(partitions).toMatchObject([
+      { tableId: TABLE, topic: 'orders', partition: 0, committedOffset: 10n, state: 'active' },
+      { tableId: TABLE, topic: 'orders', partition: 1, plannedOffset: 10n, state: 'paused' },
+    ])
+  })
+
+  it('tells what a catalog does not show yet, and since when', async () => {
+    await converted(store, 'a', sliceOf(0, 0, 10))
+    await converted(store, 'b', sliceOf(0, 10, 20))
+    await store.insertSnapshotIntent(intentAt(1, 2n))
+    await store.completeSnapshot({
+      tableId: TABLE,
+      snapshotId: idAt(1),
+      manifests: [manifestAt(1, 2)],
+      placements: [
+        { manifestPath: manifestAt(1, 2).path, newFiles: [pathOf('a'), pathOf('b')], mergedManifests: [] },
+      ],
+    })
+    const held = { state: 'held', code: 'c', message: 'm', atVersion: 0 } as const
+    await store.failPublication(TABLE, 'far', held)
+    const cut = intentAt(1, 2n)
+    expect(await figuresOf(TABLE)).toMatchObject({
+      snapshotCount: 1,
+      summary: cut.summary,
+      publications: [
+        { catalog: 'far', state: 'held', pendingFiles: 2, behindSinceMs: cut.timestampMs, shownSummary: {} },
+      ],
+    })
+
+    const intent = { snapshotId: idAt(1), metadataLocation: 'm1', timestampMs: 5 }
+    await store.beginPublication(TABLE, 'near', intent, 0)
+    await store.confirmPublication(TABLE, 'near', intent, 10)
+    await converted(store, 'c', sliceOf(0, 20, 30))
+    const publications = (await figuresOf(TABLE))?.publications
+    expect(publications?.find(({ catalog }) => catalog === 'near')).toEqual({
+      catalog: 'near',
+      state: 'published',
+      lastPublishedAtMs: fixture.clock.nowMs,
+      shownSummary: cut.summary,
+      pendingFiles: 1,
+    })
+    expect(await figuresOf(LETTERS)).toMatchObject({ publications: [] })
   })
 }

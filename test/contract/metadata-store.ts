@@ -5,6 +5,7 @@ import type { OpenMetadata, OpenSharedMetadata } from './metadata-store-fixture.
 import { describeOverviews } from './metadata-store-overviews.ts'
 import {
   describeEvents,
+  describeFigures,
   describeLeases,
   describePublications,
   describeSnapshots,
@@ -32,6 +33,7 @@ export function describeMetadataStore(
     describe('publications', () => describePublications(open))
     describe('leases', () => describeLeases(open))
     describe('events', () => describeEvents(open))
+    describe('figures', () => describeFigures(open))
     describe('several stores on one database', () => describeSharing(openShared))
   })
 }

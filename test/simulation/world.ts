@@ -155,7 +155,10 @@ export async function createWorld({ seed, config, landing }: WorldOptions): Prom
       workers,
       holder: options.name,
       mergePolicy: MERGE_SOON,
-      report: progress => trace.note(`${options.name} reports ${describeProgress(progress)}`),
+      report: progress => {
+        const said = describeProgress(progress)
+        if (said !== undefined) trace.note(`${options.name} reports ${said}`)
+      },
       close: async () => {},
     }
   }

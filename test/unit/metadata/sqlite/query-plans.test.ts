@@ -23,6 +23,13 @@ const MEANT = [
   'SCAN convert_task USING INDEX convert_task_runnable',
   // By id backwards, up to the limit.
   'SCAN event',
+  // The one pass for metrics, over what every table has now: tables, publications and current partitions, not their history.
+  'SCAN t',
+  'SCAN t USING INDEX sqlite_autoindex_iceberg_table_2',
+  'SCAN p',
+  'SCAN pending',
+  'SCAN source_partition USING INDEX source_partition_current',
+  'SCAN source_partition USING INDEX sqlite_autoindex_source_partition_1',
 ]
 /** The partitions of one table, in the order of their keys. */
 const SORTED = /^select \* from "source_partition" where "table_id" = \?/
@@ -103,6 +110,7 @@ async function live(store: ReturnType<typeof openSqliteMetadataStore>): Promise<
   await store.listNewestFiles(TABLE, 9)
   await store.listNewestSnapshots(TABLE, 9)
   await cutSnapshot(store)
+  await store.readFigures()
 }
 
 async function cutSnapshot(store: ReturnType<typeof openSqliteMetadataStore>): Promise<void> {

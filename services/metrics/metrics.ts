@@ -1,0 +1,67 @@
+/**
+ * The metrics of one process, in Prometheus' text format: what the database knows, read at the scrape, and what this process did,
+ * counted as it reports it. A database that does not answer costs only its own metrics. Nothing is kept across restarts.
+ */
+import { collectDefaultMetrics, Registry } from 'prom-client'
+import { type Parts, problemOf } from '../parts.ts'
+import type { Progress } from '../progress.ts'
+import { makeInstruments, type Sample } from './instruments.ts'
+import { observeProgress } from './observe-progress.ts'
+import { samplesOf } from './samples.ts'
+
+/** Scrapes within this time share one pass over the database, so that scraping cannot be used as load. */
+const FIGURES_FRESH_MS = 5_000
+
+export type MetricsContext = Pick<Parts, 'metadata' | 'runtime' | 'report'>
+
+export interface Metrics {
+  /** Takes what a pipeline reports (`Parts.report`). */
+  observe(progress: Progress): void
+  /** Never rejects because of the database: `tidewater_metadata_readable` says that it did not answer. */
+  text(): Promise<string>
+  readonly contentType: string
+}
+
+export function createMetrics(context: MetricsContext): Metrics {
+  const { metadata, runtime } = context
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const instruments = makeInstruments(registry)
+  const reportFailure = problemOf(context, 'reading metrics')
+  let readAtMs: number | undefined
+  let underWay: Promise<string> | undefined
+
+  async function render(): Promise<string> {
+    if (readAtMs === undefined || runtime.monotonicMs() - readAtMs >= FIGURES_FRESH_MS) {
+      instruments.replaceRead(await read())
+      readAtMs = runtime.monotonicMs()
+    }
+    return await registry.metrics()
+  }
+
+  async function read(): Promise<readonly Sample[]> {
+    const startedMs = runtime.monotonicMs()
+    const figures = await metadata.readFigures().catch((error: unknown) => {
+      reportFailure(error)
+      return undefined
+    })
+    const value = (runtime.monotonicMs() - startedMs) / 1000
+    return [
+      ...(figures === undefined ? [] : samplesOf(figures)),
+      { name: 'tidewater_metadata_readable', labels: {}, value: figures === undefined ? 0 : 1 },
+      { name: 'tidewater_metadata_read_duration_seconds', labels: {}, value },
+    ]
+  }
+
+  return {
+    contentType: registry.contentType,
+    observe: progress => observeProgress(instruments, progress),
+    // Scrapes at one time share one answer, so that none sees the series of another half replaced.
+    text: () => {
+      underWay ??= render().finally(() => {
+        underWay = undefined
+      })
+      return underWay
+    },
+  }
+}

@@ -1,0 +1,172 @@
+/** One pass over all tables for metrics. The number of statements does not depend on the number of tables. */
+import { sql } from 'kysely'
+import {
+  type AccountedOffsets,
+  MAX_PENDING_FILES,
+  type PartitionFigures,
+  type PublicationFigures,
+  type StoreFigures,
+  type TableFigures,
+} from '../figures.ts'
+import { textMapFromJson } from '../json-columns.ts'
+import type { Publication, SourcePartition, TableRecord } from '../metadata-store.ts'
+import { present, toNumber } from '../rows.ts'
+import { all, now, type Steps, sqlStatement } from '../steps.ts'
+
+interface TableRow {
+  readonly table_id: string
+  readonly name: string
+  readonly kind: TableRecord['kind']
+  readonly parent_table_id: string | null
+  readonly state: TableRecord['state']
+  readonly committed_tasks: bigint
+  readonly cancelled_tasks: bigint
+  readonly queued: bigint
+  readonly claimed: bigint
+  readonly staged: bigint
+  readonly parked: bigint
+  readonly snapshots: bigint
+  readonly summary: string | null
+}
+
+const countOf = (state: 'queued' | 'claimed' | 'staged' | 'parked') =>
+  sql`(select count(*) from convert_task c where c.table_id = t.table_id and c.state = ${sql.lit(state)}) as ${sql.ref(state)}`
+/** Tasks that are over are counted in the table's row, and those in flight are few. */
+const selectTables = sqlStatement<object, TableRow>(
+  () => sql`select t.table_id, t.name, t.kind, t.parent_table_id, t.state, t.committed_tasks, t.cancelled_tasks,
+      ${countOf('queued')}, ${countOf('claimed')}, ${countOf('staged')}, ${countOf('parked')},
+      (select count(*) from snapshot s where s.table_id = t.table_id and s.state = 'cut') as snapshots, last.summary
+    from iceberg_table t
+      left join snapshot last on last.table_id = t.table_id and last.sequence_number = t.last_sequence_number
+    order by t.name`,
+)
+const sumSources = sqlStatement<
+  object,
+  { readonly table_id: string } & Record<
+    'rows' | 'dead_letters' | 'absent' | 'control' | 'skipped' | 'source_gap',
+    bigint
+  >
+>(
+  () => sql`select table_id, cast(sum(row_count) as bigint) as "rows",
+      cast(sum(dead_letter_count) as bigint) as dead_letters, cast(sum(absent_count) as bigint) as absent,
+      cast(sum(control_count) as bigint) as control, cast(sum(skipped_count) as bigint) as skipped,
+      cast(sum(source_gap_count) as bigint) as source_gap
+    from source_partition group by table_id`,
+)
+const selectPublications = sqlStatement<
+  { limit: number },
+  {
+    readonly table_id: string
+    readonly catalog: string
+    readonly state: Publication['state']
+    readonly last_published_at_ms: bigint | null
+    readonly summary: string | null
+    readonly behind_since_ms: bigint | null
+    readonly pending_files: bigint
+  }
+>(
+  p => sql`select p.table_id, p.catalog, p.state, p.last_published_at_ms, s.summary,
+      (select n.timestamp_ms from snapshot n where n.table_id = p.table_id and n.state = 'cut'
+        and n.sequence_number > coalesce(s.sequence_number, 0) order by n.sequence_number limit 1) as behind_since_ms,
+      (select count(*) from (select 1 from data_file f where f.table_id = p.table_id
+        and f.added_version > coalesce(s.version, 0) and f.removed_version is null limit ${p.limit}) as pending) as pending_files
+    from publication p left join snapshot s on s.table_id = p.table_id and s.snapshot_id = p.snapshot_id
+    order by p.table_id, p.catalog`,
+)
+const selectPartitions = sqlStatement<
+  object,
+  {
+    readonly table_id: string
+    readonly topic: string
+    readonly partition: bigint
+    readonly planned_offset: bigint
+    readonly committed_offset: bigint
+    readonly state: SourcePartition['state']
+  }
+>(
+  () => sql`select table_id, topic, partition, planned_offset, committed_offset, state
+    from source_partition where is_current = 1 order by table_id, topic, partition`,
+)
+
+const NOTHING: AccountedOffsets = {
+  rows: 0n,
+  deadLetters: 0n,
+  absent: 0n,
+  control: 0n,
+  skipped: 0n,
+  sourceGap: 0n,
+}
+
+export function* readFigures(): Steps<StoreFigures> {
+  const atMs = toNumber(yield* now())
+  const accounted = yield* readAccounted()
+  const publications = yield* readPublications()
+  const tables = (yield* all(selectTables, {})).map(
+    (row): TableFigures => ({
+      tableId: row.table_id,
+      name: row.name,
+      kind: row.kind,
+      ...present('parentTableId', row.parent_table_id),
+      state: row.state,
+      tasks: {
+        queued: toNumber(row.queued),
+        claimed: toNumber(row.claimed),
+        staged: toNumber(row.staged),
+        parked: toNumber(row.parked),
+        committed: toNumber(row.committed_tasks),
+        cancelled: toNumber(row.cancelled_tasks),
+      },
+      accounted: accounted.get(row.table_id) ?? NOTHING,
+      snapshotCount: toNumber(row.snapshots),
+      summary: summaryOf(row.summary),
+      publications: publications.get(row.table_id) ?? [],
+    }),
+  )
+  return { atMs, tables, partitions: yield* readPartitions() }
+}
+
+function* readAccounted(): Steps<ReadonlyMap<string, AccountedOffsets>> {
+  const sums = yield* all(sumSources, {})
+  return new Map(
+    sums.map(({ table_id, rows, dead_letters, absent, control, skipped, source_gap }) => [
+      table_id,
+      { rows, deadLetters: dead_letters, absent, control, skipped, sourceGap: source_gap },
+    ]),
+  )
+}
+
+function* readPublications(): Steps<ReadonlyMap<string, readonly PublicationFigures[]>> {
+  const byTable = new Map<string, PublicationFigures[]>()
+  for (const row of yield* all(selectPublications, { limit: MAX_PENDING_FILES })) {
+    const known = byTable.get(row.table_id) ?? []
+    byTable.set(row.table_id, known)
+    known.push({
+      catalog: row.catalog,
+      state: row.state,
+      ...present('lastPublishedAtMs', numberOrNull(row.last_published_at_ms)),
+      shownSummary: summaryOf(row.summary),
+      pendingFiles: toNumber(row.pending_files),
+      ...present('behindSinceMs', numberOrNull(row.behind_since_ms)),
+    })
+  }
+  return byTable
+}
+
+function* readPartitions(): Steps<readonly PartitionFigures[]> {
+  return (yield* all(selectPartitions, {})).map(row => ({
+    tableId: row.table_id,
+    topic: row.topic,
+    partition: toNumber(row.partition),
+    plannedOffset: row.planned_offset,
+    committedOffset: row.committed_offset,
+    state: row.state,
+  }))
+}
+
+function summaryOf(text: string | null): Readonly<Record<string, string>> {
+  return text === null ? {} : textMapFromJson(text)
+}
+
+function numberOrNull(value: bigint | null): number | null {
+  return value === null ? null : toNumber(value)
+}
