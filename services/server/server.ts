@@ -14,6 +14,8 @@ import type { Runtime } from '../../shared/runtime/runtime.ts'
 import { problemOf } from '../parts.ts'
 import type { Report } from '../progress.ts'
 import { guard } from './admission.ts'
+import { sendCatalogError } from './catalog/catalog-error.ts'
+import { type CatalogContext, catalogRoutes } from './catalog/routes.ts'
 import { registerHealth } from './health.ts'
 import { HttpError, httpErrorOf, PROBLEM_JSON, problemOfError, sendProblem } from './problem.ts'
 import { allowedMethods, collectRoutes } from './route-list.ts'
@@ -28,6 +30,9 @@ const MAX_HEADERS_TIMEOUT_MS = 10_000
 const TIMEOUT_CHECK_INTERVAL_MS = 1000
 /** A part of a path: the longest name of a table. */
 const MAX_PARAMETER_LENGTH = 2048
+
+/** Where the Iceberg REST catalog is: what clients are given as its URI. */
+const CATALOG_PREFIX = '/catalog'
 
 export interface ServerContext {
   readonly config: Config
@@ -57,6 +62,7 @@ export async function openServer(context: ServerContext, listen: ListenAddress):
   answerUnknown(app, routes)
   secureAnswers(app)
   registerHealth(app, context)
+  await app.register(catalogRoutes(catalogContextOf(context)), { prefix: CATALOG_PREFIX })
 
   const port = await listenAt(app, listen)
   return {
@@ -69,6 +75,17 @@ export async function openServer(context: ServerContext, listen: ListenAddress):
       app.server.closeAllConnections()
       await closing
     },
+  }
+}
+
+function catalogContextOf(context: ServerContext): CatalogContext {
+  const { config } = context
+  return {
+    ...context,
+    storage: config.warehouse,
+    catalogs: config.catalogs.filter(({ type }) => type === 'embedded').map(({ name }) => name),
+    passCredentials: config.server.passCredentials,
+    problem: problemOf(context, 'catalog'),
   }
 }
 
@@ -90,7 +107,11 @@ function createApp(limits: ServerConfig): FastifyInstance {
       connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL_MS,
     },
     routerOptions: { maxParamLength: MAX_PARAMETER_LENGTH },
-    frameworkErrors: (error, _request, reply) => sendProblem(reply, httpErrorOf(error)),
+    frameworkErrors: (error, request, reply) =>
+      // A URL that cannot be read belongs to no plugin; clients of the catalog parse its own model of an error.
+      request.raw.url?.startsWith(`${CATALOG_PREFIX}/`)
+        ? sendCatalogError(reply, error)
+        : sendProblem(reply, httpErrorOf(error)),
     clientErrorHandler(error, socket) {
       // What is no HTTP gets a short answer, if it can still be sent one.
       if (socket.writable && error.code !== 'ECONNRESET') socket.write(rejection(error.code))

@@ -336,6 +336,31 @@ export interface PublicationIntent {
   readonly timestampMs: number
 }
 
+/** A table as one catalog shows it now. */
+export interface PublishedTable {
+  readonly tableId: string
+  readonly name: string
+  readonly location: string
+  readonly metadataLocation: string
+}
+
+export interface PublishedNamesQuery {
+  /** Its levels joined by dots; without it, the top. */
+  readonly namespace?: string
+  /** Whole names of the tables in the namespace, or of the namespaces directly below it. */
+  readonly kind: 'tables' | 'namespaces'
+  /** Only names after this one, in byte order. */
+  readonly after?: string
+  readonly limit: number
+}
+
+export interface PublishedNames {
+  /** Whether the namespace has tables, in it or further down. The top is always there. */
+  readonly exists: boolean
+  /** In byte order. */
+  readonly names: readonly string[]
+}
+
 // ---- events -----------------------------------------------------------------------------------------------------
 
 export interface NewEvent {
@@ -570,6 +595,10 @@ export interface MetadataStore {
       readonly atVersion: number
     },
   ): Promise<void>
+
+  // What a catalog shows: tables whose publication there has a metadata location, whatever tidewater.yaml says by now.
+  findPublishedTable(catalog: string, name: string): Promise<PublishedTable | undefined>
+  listPublishedNames(catalog: string, query: PublishedNamesQuery): Promise<PublishedNames>
 
   // Leases: mutual exclusion for per-table work, with a fencing token that rises with every new holder.
   acquireLease(

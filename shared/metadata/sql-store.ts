@@ -13,6 +13,7 @@ import * as overviews from './queries/overviews.ts'
 import * as partitions from './queries/partitions.ts'
 import * as publications from './queries/publications.ts'
 import { purgeDeadLetters } from './queries/purge-dead-letters.ts'
+import { findPublishedTable, listPublishedNames } from './queries/published-tables.ts'
 import * as snapshots from './queries/snapshots.ts'
 import * as tables from './queries/tables.ts'
 import * as tasks from './queries/tasks.ts'
@@ -86,6 +87,9 @@ export function createSqlMetadataStore({ read, write, migrate, close }: Transact
       write(() => publications.confirmPublication(tableId, catalog, intent, metadataLogMax)),
     failPublication: (tableId, catalog, failure) =>
       write(() => publications.failPublication(tableId, catalog, failure)),
+
+    findPublishedTable: (catalog, name) => read(() => findPublishedTable(catalog, name)),
+    listPublishedNames: (catalog, query) => read(() => listPublishedNames(catalog, query)),
 
     acquireLease: (name, holder, ttlMs) => write(() => leases.acquireLease(name, holder, ttlMs)),
     releaseLease: (name, holder) => write(() => leases.releaseLease(name, holder)),

@@ -3,6 +3,7 @@ import { describe } from 'vitest'
 import { describeAccounts, describeCommit } from './metadata-store-commit.ts'
 import type { OpenMetadata, OpenSharedMetadata } from './metadata-store-fixture.ts'
 import { describeOverviews } from './metadata-store-overviews.ts'
+import { describePublishedTables } from './metadata-store-published.ts'
 import {
   describeEvents,
   describeFigures,
@@ -31,6 +32,7 @@ export function describeMetadataStore(
     describe('snapshots', () => describeSnapshots(open))
     describe('overviews', () => describeOverviews(open))
     describe('publications', () => describePublications(open))
+    describe('published tables', () => describePublishedTables(open))
     describe('leases', () => describeLeases(open))
     describe('events', () => describeEvents(open))
     describe('figures', () => describeFigures(open))

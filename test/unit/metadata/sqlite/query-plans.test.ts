@@ -101,6 +101,8 @@ async function live(store: ReturnType<typeof openSqliteMetadataStore>): Promise<
   await store.sumAccounts(TABLE)
   await store.listPartitions(TABLE, { pastIncarnations: true })
   await store.listFiles(TABLE, { version: 2n, limit: 1 })
+  await store.findPublishedTable('local', 'shop.orders')
+  await store.listPublishedNames('local', { namespace: 'shop', kind: 'tables', limit: 9 })
   await store.listEvents({ tableId: TABLE, limit: 9 })
   await store.listEvents({ limit: 9 })
   await store.listEvents({ tableId: TABLE, after: 1n, limit: 9 })

@@ -1,0 +1,101 @@
+/**
+ * Answers to loadTable: `{"metadata-location", "metadata", "config", …}` as bytes.
+ *
+ * The metadata is the file at its location, as the publisher rendered it: the file never changes, so a location has one answer, which is
+ * made once and sent as it is ever after. A table of a thousand snapshots has a megabyte of metadata; putting that together anew for each
+ * request, from rows or from the parsed file, would cost more than everything else that the server does.
+ */
+import { z } from 'zod'
+import { exactInteger, parseExactJson, stringifyExactJson } from '../../../shared/iceberg/exact-json.ts'
+import type { PublishedTable } from '../../../shared/metadata/metadata-store.ts'
+import { locationToKey } from '../../../shared/object-store/locations.ts'
+import type { ObjectStore } from '../../../shared/object-store/object-store.ts'
+import { AppError } from '../../../shared/runtime/errors.ts'
+import { createByteCache } from './byte-cache.ts'
+
+/** Answers that are kept: some sixty tables of a thousand snapshots, or thousands of small ones. */
+const MAX_CACHED_BYTES = 64 << 20
+
+/** `refs`: only snapshots that a branch or tag points at. */
+export type SnapshotMode = 'all' | 'refs'
+
+export interface TableAnswers {
+  /** The body of the answer. Errors: those of the store, and `table-metadata-damaged`. */
+  load(table: PublishedTable, mode: SnapshotMode): Promise<Buffer>
+}
+
+export interface TableAnswersContext {
+  readonly warehouse: ObjectStore
+  /** What stands beside the metadata in every answer: `config`, `storage-credentials`. */
+  readonly beside: Readonly<Record<string, unknown>>
+}
+
+export function createTableAnswers({ warehouse, beside }: TableAnswersContext): TableAnswers {
+  const cache = createByteCache(MAX_CACHED_BYTES)
+  const end = Buffer.from(`,${JSON.stringify(beside).slice(1)}`)
+
+  const answerOf = ({ metadataLocation }: PublishedTable, metadata: Uint8Array): Buffer =>
+    Buffer.concat([
+      Buffer.from(`{"metadata-location":${JSON.stringify(metadataLocation)},"metadata":`),
+      metadata,
+      end,
+    ])
+
+  const all = (table: PublishedTable): Promise<Buffer> =>
+    cache.get(`all ${table.metadataLocation}`, async () => {
+      const bytes = await warehouse.get(locationToKey(warehouse, table.metadataLocation))
+      checkMetadata(bytes, table)
+      return answerOf(table, bytes)
+    })
+
+  const refs = (table: PublishedTable): Promise<Buffer> =>
+    cache.get(`refs ${table.metadataLocation}`, async () => {
+      const whole = await all(table)
+      const start = answerOf(table, new Uint8Array(0)).byteLength - end.byteLength
+      const metadata = whole.subarray(start, whole.byteLength - end.byteLength)
+      return answerOf(table, Buffer.from(withoutHistory(metadata.toString(), table.metadataLocation)))
+    })
+
+  return { load: (table, mode) => (mode === 'all' ? all(table) : refs(table)) }
+}
+
+const metadataSchema = z.object({ 'table-uuid': z.string() })
+
+/** What is spliced into answers must be JSON, and must be this table's. */
+function checkMetadata(bytes: Uint8Array, { tableId, name, metadataLocation }: PublishedTable): void {
+  const uuid = metadataSchema.safeParse(jsonOf(bytes)).data?.['table-uuid']
+  if (uuid === tableId) return
+  throw new AppError({
+    code: 'table-metadata-damaged',
+    next: 'park',
+    message: `Loading table ${name}: expected its metadata (table uuid ${tableId}) at ${metadataLocation}, found ${uuid === undefined ? 'no table metadata' : `that of table ${uuid}`}. Something other than Tidewater has written there; restore the object.`,
+    details: { table: name, metadataLocation },
+  })
+}
+
+function jsonOf(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString())
+  } catch {
+    return undefined
+  }
+}
+
+const long = z.union([z.number(), z.bigint()]).transform(value => exactInteger(value))
+const historySchema = z.looseObject({
+  'current-snapshot-id': long.nullish(),
+  refs: z.record(z.string(), z.looseObject({ 'snapshot-id': long })).optional(),
+  snapshots: z.array(z.looseObject({ 'snapshot-id': long })).optional(),
+})
+
+/** Leaves out snapshots to which no branch or tag points. The log of snapshots stays: clients load the others when they are asked for them. */
+export function withoutHistory(metadata: string, what: string): string {
+  const { snapshots = [], refs = {}, ...rest } = historySchema.parse(parseExactJson(metadata, what))
+  const wanted = new Set(Object.values(refs).map(ref => ref['snapshot-id']))
+  wanted.add(rest['current-snapshot-id'] ?? undefined)
+  return stringifyExactJson({
+    ...rest,
+    refs,
+    snapshots: snapshots.filter(snapshot => wanted.has(snapshot['snapshot-id'])),
+  })
+}
