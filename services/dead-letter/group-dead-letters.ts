@@ -48,7 +48,7 @@ function merge(table: string, batch: DeadLetterBatch, group: DeadLetterGroup | u
   return {
     ...group,
     count: group.count + count,
-    first_offset: firstOffset < group.first_offset ? firstOffset : group.first_offset,
-    last_offset: lastOffset > group.last_offset ? lastOffset : group.last_offset,
+    ...(firstOffset < group.first_offset && { first_offset: firstOffset }),
+    ...(lastOffset > group.last_offset && { last_offset: lastOffset }),
   }
 }

@@ -14,6 +14,7 @@ import type { Runtime } from '../../shared/runtime/runtime.ts'
 import { problemOf } from '../parts.ts'
 import type { Report } from '../progress.ts'
 import { guard } from './admission.ts'
+import { registerApi } from './api/api.ts'
 import { sendCatalogError } from './catalog/catalog-error.ts'
 import { type CatalogContext, catalogRoutes } from './catalog/routes.ts'
 import { registerHealth } from './health.ts'
@@ -63,6 +64,7 @@ export async function openServer(context: ServerContext, listen: ListenAddress):
   secureAnswers(app)
   registerHealth(app, context)
   await app.register(catalogRoutes(catalogContextOf(context)), { prefix: CATALOG_PREFIX })
+  registerApi(app, context)
 
   const port = await listenAt(app, listen)
   return {

@@ -9,6 +9,7 @@ import { partitionSpecToJson } from '../../shared/iceberg/partition-spec-json.ts
 import { partitionType } from '../../shared/iceberg/partition-type.ts'
 import { schemaToJson } from '../../shared/iceberg/schema-json.ts'
 import type {
+  FileSummary,
   FileTotals,
   MetadataStore,
   SnapshotRecord,
@@ -205,7 +206,11 @@ async function filesOf(
   table: TableDetail,
   limit: number,
 ): Promise<readonly FileDescription[]> {
-  return (await metadata.listNewestFiles(table.tableId, limit)).map(file => ({
+  return (await metadata.listNewestFiles(table.tableId, limit)).map(file => describeFile(table, file))
+}
+
+export function describeFile(table: TableDetail, file: FileSummary): FileDescription {
+  return {
     path: file.path,
     spec_id: file.specId,
     values: valuesOf(table, file.specId, file.partition),
@@ -213,7 +218,7 @@ async function filesOf(
     size_bytes: file.fileSizeBytes,
     added_version: file.addedVersion,
     snapshot_id: file.snapshotId ?? null,
-  }))
+  }
 }
 
 function valuesOf(
@@ -244,7 +249,7 @@ function sumOf(sizes: readonly FileTotals[]) {
   })
 }
 
-function describeSnapshot(snapshot: SnapshotRecord): SnapshotDescription {
+export function describeSnapshot(snapshot: SnapshotRecord): SnapshotDescription {
   const count = (key: string) => BigInt(snapshot.summary[key] ?? 0)
   return {
     snapshot_id: snapshot.snapshotId,

@@ -34,11 +34,19 @@ export interface TableSummary {
   }[]
 }
 
-export async function listTableSummaries(metadata: MetadataStore): Promise<TablesReport> {
+/** A part of the list: names after `after`, at most `limit` of them. */
+export interface TablesPage {
+  readonly after?: string
+  readonly limit: number
+}
+
+export async function listTableSummaries(metadata: MetadataStore, page?: TablesPage): Promise<TablesReport> {
   const atMs = await metadata.nowMs()
   const tables = await metadata.listTables()
+  const wanted =
+    page === undefined ? tables : tables.filter(({ name }) => name > (page.after ?? '')).slice(0, page.limit)
   const summaries: TableSummary[] = []
-  for (const table of tables) {
+  for (const table of wanted) {
     const parent = tables.find(other => other.tableId === table.parentTableId)
     summaries.push(await summarize(metadata, { table, parent, atMs }))
   }

@@ -1,0 +1,24 @@
+/** The API: its routes, and how they are registered below `/api/v1`. */
+import type { FastifyInstance } from 'fastify'
+import { deadLetterRoutes } from './dead-letter-routes.ts'
+import { eventRoutes } from './event-routes.ts'
+import { API_PREFIX, openApiDocument } from './openapi.ts'
+import type { ApiContext, ApiRoute } from './route.ts'
+import { tableRoutes } from './table-routes.ts'
+
+export function apiRoutes(): readonly ApiRoute[] {
+  return [...tableRoutes, ...deadLetterRoutes(), ...eventRoutes]
+}
+
+export function registerApi(app: FastifyInstance, context: ApiContext): void {
+  const routes = apiRoutes()
+  for (const { path, contentType, handle } of routes) {
+    app.get(`${API_PREFIX}${path.replaceAll(/\{(\w+)\}/g, ':$1')}`, async (request, reply) => {
+      const answer = await handle(context, { params: request.params, query: request.query })
+      reply.type(contentType)
+      return answer
+    })
+  }
+  const document = openApiDocument(routes)
+  app.get(`${API_PREFIX}/openapi.json`, async () => document)
+}
