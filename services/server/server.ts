@@ -11,6 +11,7 @@ import type { MetadataStore } from '../../shared/metadata/metadata-store.ts'
 import type { ObjectStore } from '../../shared/object-store/object-store.ts'
 import { AppError } from '../../shared/runtime/errors.ts'
 import type { Runtime } from '../../shared/runtime/runtime.ts'
+import type { Metrics } from '../metrics/metrics.ts'
 import { problemOf } from '../parts.ts'
 import type { Report } from '../progress.ts'
 import { guard } from './admission.ts'
@@ -41,6 +42,7 @@ export interface ServerContext {
   readonly warehouse: ObjectStore
   readonly runtime: Runtime
   readonly report: Report
+  readonly metrics: Pick<Metrics, 'text' | 'contentType'>
   /** Aborted once the process has been told to stop; the server goes on answering until it is closed. */
   readonly stopping: AbortSignal
 }
@@ -63,6 +65,7 @@ export async function openServer(context: ServerContext, listen: ListenAddress):
   answerUnknown(app, routes)
   secureAnswers(app)
   registerHealth(app, context)
+  registerMetrics(app, context.metrics)
   await app.register(catalogRoutes(catalogContextOf(context)), { prefix: CATALOG_PREFIX })
   registerApi(app, context)
 
@@ -78,6 +81,10 @@ export async function openServer(context: ServerContext, listen: ListenAddress):
       await closing
     },
   }
+}
+
+function registerMetrics(app: FastifyInstance, metrics: ServerContext['metrics']): void {
+  app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()))
 }
 
 function catalogContextOf(context: ServerContext): CatalogContext {

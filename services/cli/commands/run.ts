@@ -1,8 +1,9 @@
 import type { Config } from '../../../shared/config/config.ts'
 import { systemRuntime } from '../../../shared/runtime/system-runtime.ts'
-import { openParts, type Parts } from '../../parts.ts'
+import { createMetrics, type Metrics } from '../../metrics/metrics.ts'
+import { openParts } from '../../parts.ts'
 import { runOnce, runPipeline } from '../../pipeline.ts'
-import { openServer } from '../../server/server.ts'
+import { openServer, type ServerContext } from '../../server/server.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
 import { type ConfigOption, withConfig } from '../load-config-file.ts'
 import { showProgress } from '../show-progress.ts'
@@ -18,11 +19,16 @@ export async function run(options: RunOptions): Promise<ExitCode> {
 
 async function runConfig(config: Config, once: boolean): Promise<ExitCode> {
   const display = showProgress({ bars: once && process.stderr.isTTY })
-  const parts = await openParts(config, systemRuntime, display.report)
+  let metrics: Metrics | undefined
+  const parts = await openParts(config, systemRuntime, progress => {
+    display.report(progress)
+    metrics?.observe(progress)
+  })
   const signal = stopSignal()
   try {
     if (!once) {
-      await serveWhile(parts, signal, () => runPipeline(parts, signal))
+      metrics = createMetrics(parts)
+      await serveWhile({ ...parts, metrics, stopping: signal }, () => runPipeline(parts, signal))
       return EXIT.done
     }
     const reasons = await runOnce(parts, signal)
@@ -36,10 +42,10 @@ async function runConfig(config: Config, once: boolean): Promise<ExitCode> {
 }
 
 /** The server answers until the last task has ended, so that a stop can be watched; it says at once that it is not ready for more. */
-async function serveWhile(parts: Parts, stopping: AbortSignal, body: () => Promise<void>): Promise<void> {
-  const { listen } = parts.config.server
+async function serveWhile(context: ServerContext, body: () => Promise<void>): Promise<void> {
+  const { listen } = context.config.server
   if (listen === undefined) return await body()
-  const server = await openServer({ ...parts, stopping }, listen)
+  const server = await openServer(context, listen)
   note(`server: ${server.url} · Iceberg REST catalog: ${server.url}/catalog · API: ${server.url}/api/v1`)
   try {
     await body()

@@ -1,4 +1,5 @@
 /** A server over a pipeline in memory, listening on a free port. */
+import { createMetrics } from '../../../services/metrics/metrics.ts'
 import { openServer, type RunningServer } from '../../../services/server/server.ts'
 import type { ServerConfig } from '../../../shared/config/config.ts'
 import { parseExactJson } from '../../../shared/iceberg/exact-json.ts'
@@ -28,8 +29,9 @@ export async function serve(
   const pipeline = await openPipeline(options)
   const stopping = new AbortController()
   const config = { ...pipeline.parts.config, server: { ...pipeline.parts.config.server, ...server } }
+  const metrics = createMetrics(pipeline.parts)
   const running = await openServer(
-    { ...pipeline.parts, config, runtime: systemRuntime, stopping: stopping.signal },
+    { ...pipeline.parts, config, metrics, runtime: systemRuntime, stopping: stopping.signal },
     { host: '127.0.0.1', port: 0 },
   )
   return {
