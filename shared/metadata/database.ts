@@ -182,6 +182,22 @@ export interface Database {
     intent_metadata_location: NullableText
     intent_timestamp_ms: NullableInt
   }
+  readonly scan_report: {
+    report_id: DefaultInt
+    at_ms: Int
+    table_id: string
+    catalog: string
+    snapshot_id: Int
+    schema_id: Int
+    filter: string
+    projected_fields: string
+    engine: NullableText
+    planning_duration_us: NullableInt
+    result_files: NullableInt
+    result_bytes: NullableInt
+    skipped_files: NullableInt
+    skipped_manifests: NullableInt
+  }
   readonly lease: { name: string; holder: string; until_ms: Int; fencing_token: Int }
   readonly event: {
     event_id: DefaultInt

@@ -161,6 +161,11 @@ export const textMapFromJson: (text: string) => Readonly<Record<string, string>>
   z.record(z.string(), z.string()),
 )
 
+export const namesFromJson: (text: string) => readonly string[] = parser(
+  'a list of names',
+  z.array(z.string()),
+)
+
 const detailsSchema = z.record(z.string(), z.unknown())
 
 /** Integers keep all their digits: a number, or a bigint beyond 2^53. */

@@ -21,6 +21,8 @@ import type { StoreFigures } from './figures.ts'
 
 /** Events kept; older ones go as new ones come. */
 export const MAX_EVENTS = 10_000
+/** Reports of scans kept; older ones go as new ones come. */
+export const MAX_SCAN_REPORTS = 10_000
 /** Ranges without rows that a snapshot's summary may carry. */
 export const MAX_RANGES_IN_SUMMARY = 1000
 
@@ -394,6 +396,36 @@ export interface EventFilter {
   readonly limit: number
 }
 
+// ---- scans ------------------------------------------------------------------------------------------------------
+
+/** What a query engine reported of one scan, when it had planned it. Numbers that it did not report are absent. */
+export interface NewScanReport {
+  readonly tableId: string
+  readonly catalog: string
+  readonly snapshotId: bigint
+  readonly schemaId: number
+  /** The filter as Iceberg's expressions are written in JSON, perhaps cut short. Java engines hide the values that it compares with. */
+  readonly filter: string
+  /** The first of the columns that were read. */
+  readonly projectedFields: readonly string[]
+  /** The engine and its version, or what it calls itself in HTTP. */
+  readonly engine?: string
+  readonly planningDurationUs?: bigint
+  /** Files that the engine had to read, and their size. */
+  readonly resultFiles?: bigint
+  readonly resultBytes?: bigint
+  /** Files left out by their bounds, in manifests that were read; and manifests left out whole. */
+  readonly skippedFiles?: bigint
+  readonly skippedManifests?: bigint
+}
+
+export interface ScanReport extends NewScanReport {
+  readonly reportId: bigint
+  readonly atMs: number
+  /** The table's name. */
+  readonly table: string
+}
+
 // ---- the store --------------------------------------------------------------------------------------------------
 
 /** An account of a slice together with the task that made it, for `audit`. */
@@ -607,6 +639,14 @@ export interface MetadataStore {
     ttlMs: number,
   ): Promise<{ readonly fencingToken: bigint } | undefined>
   releaseLease(name: string, holder: string): Promise<void>
+
+  // Reports of scans, bounded to the newest `MAX_SCAN_REPORTS`.
+  appendScanReport(report: NewScanReport): Promise<void>
+  /** Newest first. */
+  listScanReports(filter: {
+    readonly tableId?: string
+    readonly limit: number
+  }): Promise<readonly ScanReport[]>
 
   // Events, bounded to the newest `MAX_EVENTS`.
   appendEvent(event: NewEvent): Promise<void>

@@ -14,6 +14,7 @@ import * as partitions from './queries/partitions.ts'
 import * as publications from './queries/publications.ts'
 import { findPublishedTable, listPublishedNames } from './queries/published-tables.ts'
 import { purgeDeadLetters } from './queries/purge-dead-letters.ts'
+import { appendScanReport, listScanReports } from './queries/scan-reports.ts'
 import * as snapshots from './queries/snapshots.ts'
 import * as tables from './queries/tables.ts'
 import * as tasks from './queries/tasks.ts'
@@ -93,6 +94,9 @@ export function createSqlMetadataStore({ read, write, migrate, close }: Transact
 
     acquireLease: (name, holder, ttlMs) => write(() => leases.acquireLease(name, holder, ttlMs)),
     releaseLease: (name, holder) => write(() => leases.releaseLease(name, holder)),
+
+    appendScanReport: report => write(() => appendScanReport(report)),
+    listScanReports: filter => read(() => listScanReports(filter)),
 
     appendEvent: event => write(() => events.appendEvent(event)),
     listEvents: filter => read(() => events.listEvents(filter)),

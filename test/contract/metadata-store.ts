@@ -11,6 +11,7 @@ import {
   describePublications,
   describeSnapshots,
 } from './metadata-store-publishing.ts'
+import { describeScanReports } from './metadata-store-scans.ts'
 import { describeSharing } from './metadata-store-sharing.ts'
 import { describeGivingUp, describeSources, describeTables } from './metadata-store-sources.ts'
 import { describeClaims, describeFailures, describePlanning } from './metadata-store-tasks.ts'
@@ -34,6 +35,7 @@ export function describeMetadataStore(
     describe('publications', () => describePublications(open))
     describe('published tables', () => describePublishedTables(open))
     describe('leases', () => describeLeases(open))
+    describe('scan reports', () => describeScanReports(open))
     describe('events', () => describeEvents(open))
     describe('figures', () => describeFigures(open))
     describe('several stores on one database', () => describeSharing(openShared))

@@ -18,6 +18,7 @@ const ENDPOINTS = [
   'GET /v1/{prefix}/namespaces/{namespace}/tables/{table}',
   'HEAD /v1/{prefix}/namespaces/{namespace}/tables/{table}',
   'GET /v1/{prefix}/namespaces/{namespace}/tables/{table}/credentials',
+  'POST /v1/{prefix}/namespaces/{namespace}/tables/{table}/metrics',
 ]
 
 const querySchema = z.object({ warehouse: z.string().optional() })

@@ -1,7 +1,7 @@
 /**
  * The embedded Iceberg REST catalog: what Tidewater has published, for any client of the Iceberg project's REST catalog specification.
  *
- * It only reads. Which metadata a table has is asked of the database at every request, so a commit is visible the moment that it is
+ * It only reads, but for the reports of scans that it keeps. Which metadata a table has is asked of the database at every request, so a commit is visible the moment that it is
  * published; the metadata itself never changes under its location, and is kept. Each configured catalog of type `embedded` is a warehouse,
  * and its name the prefix of its paths. Whatever would change a table is refused before its body is read.
  */
@@ -18,7 +18,7 @@ import { registerRefusals } from './refused-routes.ts'
 import { registerTables } from './table-routes.ts'
 
 export interface CatalogContext {
-  readonly metadata: Pick<MetadataStore, 'findPublishedTable' | 'listPublishedNames'>
+  readonly metadata: Pick<MetadataStore, 'findPublishedTable' | 'listPublishedNames' | 'appendScanReport'>
   readonly warehouse: ObjectStore
   /** How clients reach that warehouse themselves. */
   readonly storage: StoreConfig

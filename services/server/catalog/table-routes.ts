@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import type { PublishedTable } from '../../../shared/metadata/metadata-store.ts'
 import { refusal, shown } from './catalog-error.ts'
+import { scanReportOf } from './metrics-report.ts'
 import { levelsOf, namespaceName, noSuchNamespace, noSuchTable, tableName } from './names.ts'
 import { cutPage, pageOf } from './page.ts'
 import type { CatalogContext } from './routes.ts'
@@ -11,6 +12,8 @@ import { storageCredentials, storageSettings } from './storage-settings.ts'
 import { createTableAnswers } from './table-answers.ts'
 import { knownWarehouse } from './warehouse.ts'
 
+/** The names of some thousands of columns. */
+const MAX_REPORT_BYTES = 512 << 10
 const JSON_TYPE = 'application/json; charset=utf-8'
 const namespacePath = z.object({ warehouse: z.string(), namespace: z.string() })
 const tablePath = namespacePath.extend({ table: z.string() })
@@ -42,13 +45,13 @@ export function registerTables(app: FastifyInstance, context: CatalogContext): v
     return cutPage(names, page, listing)
   }
 
-  async function existing(params: unknown): Promise<PublishedTable> {
+  async function existing(params: unknown): Promise<PublishedTable & { readonly catalog: string }> {
     const path = tablePath.parse(params)
     const warehouse = knownWarehouse(path.warehouse, catalogs)
     const name = tableName(path.namespace, path.table)
     const table = name === undefined ? undefined : await metadata.findPublishedTable(warehouse, name)
     if (table === undefined) throw noSuchTable(path.namespace, path.table, warehouse)
-    return table
+    return { ...table, catalog: warehouse }
   }
 
   app.get('/v1/:warehouse/namespaces/:namespace/tables', { exposeHeadRoute: false }, async request => {
@@ -74,6 +77,12 @@ export function registerTables(app: FastifyInstance, context: CatalogContext): v
   app.get(`${table}/credentials`, { exposeHeadRoute: false }, async request => {
     await existing(request.params)
     return { 'storage-credentials': credentials }
+  })
+  app.post(`${table}/metrics`, { bodyLimit: MAX_REPORT_BYTES }, async (request, reply) => {
+    const { tableId, catalog } = await existing(request.params)
+    const report = scanReportOf(request.body, request.headers['user-agent'])
+    if (report !== undefined) await metadata.appendScanReport({ tableId, catalog, ...report })
+    return reply.status(204).send()
   })
 
   const views = '/v1/:warehouse/namespaces/:namespace/views'

@@ -3,6 +3,7 @@ import type { AccountedRange } from '../../../shared/flow.ts'
 import {
   MAX_EVENTS,
   MAX_RANGES_IN_SUMMARY,
+  MAX_SCAN_REPORTS,
   type MetadataStore,
 } from '../../../shared/metadata/metadata-store.ts'
 import { openSqliteMetadataStore } from '../../../shared/metadata/sqlite/store.ts'
@@ -30,6 +31,17 @@ describe('named limits of the metadata store', () => {
     const events = await store.listEvents({ limit: MAX_EVENTS * 2 })
     expect(events.length).toBe(MAX_EVENTS)
     expect(events.at(-1)?.message).toBe('6')
+  })
+
+  it('keeps the newest reports of scans', async () => {
+    await followTopic(store)
+    const report = { tableId: TABLE, catalog: 'local', schemaId: 0, filter: 'true', projectedFields: [] }
+    for (let i = 1; i <= MAX_SCAN_REPORTS + 5; i++) {
+      await store.appendScanReport({ ...report, snapshotId: BigInt(i) })
+    }
+    const reports = await store.listScanReports({ limit: MAX_SCAN_REPORTS * 2 })
+    expect(reports.length).toBe(MAX_SCAN_REPORTS)
+    expect(reports.at(-1)?.snapshotId).toBe(6n)
   })
 
   it('hands a bounded number of ranges to a snapshot, the oldest first, and sums them all', async () => {

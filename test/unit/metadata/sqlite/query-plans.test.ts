@@ -23,6 +23,7 @@ const MEANT = [
   'SCAN convert_task USING INDEX convert_task_runnable',
   // By id backwards, up to the limit.
   'SCAN event',
+  'SCAN scan_report',
   // The one pass for metrics, over what every table has now: tables, publications and current partitions, not their history.
   'SCAN t',
   'SCAN t USING INDEX sqlite_autoindex_iceberg_table_2',
@@ -101,6 +102,16 @@ async function live(store: ReturnType<typeof openSqliteMetadataStore>): Promise<
   await store.sumAccounts(TABLE)
   await store.listPartitions(TABLE, { pastIncarnations: true })
   await store.listFiles(TABLE, { version: 2n, limit: 1 })
+  await store.appendScanReport({
+    tableId: TABLE,
+    catalog: 'local',
+    snapshotId: 1n,
+    schemaId: 0,
+    filter: 'true',
+    projectedFields: [],
+  })
+  await store.listScanReports({ tableId: TABLE, limit: 9 })
+  await store.listScanReports({ limit: 9 })
   await store.findPublishedTable('local', 'shop.orders')
   await store.listPublishedNames('local', { namespace: 'shop', kind: 'tables', limit: 9 })
   await store.listEvents({ tableId: TABLE, limit: 9 })
