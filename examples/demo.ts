@@ -5,7 +5,9 @@
 import { copyFile, mkdir, readFile, rm } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { auditTable } from '../services/audit/audit-table.ts'
+import { isClean } from '../services/audit/audit-tally.ts'
 import { readDeadLetters } from '../services/dead-letter/read-dead-letters.ts'
+import { topicPlaceOf } from '../services/dead-letter/topic-place.ts'
 import { openParts, type Parts } from '../services/parts.ts'
 import { runOnce } from '../services/pipeline.ts'
 import { collectStatus, type TableStatus } from '../services/status/collect-status.ts'
@@ -130,19 +132,20 @@ async function describeDeadLetters({ metadata, warehouse }: Parts): Promise<void
 async function describeAudit(parts: Parts): Promise<boolean> {
   say('\n5. Audit: every offset of every segment, looked up in the files:')
   let clean = true
-  for (const { name, source: sourceName, metadataColumns } of parts.config.tables) {
+  for (const table of parts.config.tables) {
+    const { name, source: sourceName, metadataColumns } = table
     const rows = await parts.metadata.loadTable(name)
     const deadLetters = await parts.metadata.loadTable(name + DEAD_LETTER_SUFFIX)
     const source = parts.sources.get(sourceName)
     invariant(rows !== undefined && deadLetters !== undefined && source !== undefined, `the run made ${name}`)
     const report = await auditTable(
       { metadata: parts.metadata, source, warehouse: parts.warehouse },
-      { rows, deadLetters, metadataColumns },
+      { rows, deadLetters, metadataColumns, topic: topicPlaceOf(parts, table) },
     )
     say(
       `   ${name}: ${report.rows} rows, ${report.dead_letters} dead letters, ${report.gaps} gaps, ${report.duplicates} duplicates, ${report.source_gaps} lost by the broker`,
     )
-    clean &&= report.gaps === 0n && report.duplicates === 0n
+    clean &&= isClean(report)
   }
   return clean
 }

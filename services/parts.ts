@@ -24,6 +24,8 @@ export interface Parts {
   readonly queue: TaskQueue
   readonly sources: ReadonlyMap<string, ObjectStore>
   readonly warehouse: ObjectStore
+  /** By URL: where tables with a `dlq_url` have their dead-letter topics. */
+  readonly topicStores: ReadonlyMap<string, ObjectStore>
   readonly catalogs: ReadonlyMap<string, Catalog>
   /** At most `workers` at once. */
   readonly convert: (request: ConvertRequest) => Promise<ConvertedTask>
@@ -37,7 +39,10 @@ export interface Parts {
 }
 
 /** What the commands that only look need: no queue, no threads. */
-export type StoreParts = Pick<Parts, 'config' | 'runtime' | 'metadata' | 'sources' | 'warehouse' | 'close'>
+export type StoreParts = Pick<
+  Parts,
+  'config' | 'runtime' | 'metadata' | 'sources' | 'warehouse' | 'topicStores' | 'close'
+>
 
 export async function openStores(config: Config, runtime: Runtime): Promise<StoreParts> {
   const metadata = openSqliteMetadataStore({ path: config.metadata.path, runtime })
@@ -46,14 +51,17 @@ export async function openStores(config: Config, runtime: Runtime): Promise<Stor
     openObjectStore(store.url, { ...storeOptionsOf(store), runtime })
   const warehouse = open(config.warehouse)
   const sources = new Map(config.sources.map(source => [source.name, open(source)]))
+  const topicUrls = new Set(config.tables.flatMap(({ dlqUrl }) => (dlqUrl === undefined ? [] : [dlqUrl])))
+  const topicStores = new Map([...topicUrls].map(url => [url, open({ ...config.warehouse, url })]))
   return {
     config,
     runtime,
     metadata,
     warehouse,
     sources,
+    topicStores,
     async close() {
-      for (const store of [warehouse, ...sources.values()]) await store.close()
+      for (const store of [warehouse, ...sources.values(), ...topicStores.values()]) await store.close()
       await metadata.close()
     },
   }

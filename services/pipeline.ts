@@ -1,7 +1,7 @@
 /**
  * The stages in flow order. Read this first.
  *
- *   declare tables → discover and plan → convert and commit → publish
+ *   declare tables → discover and plan → convert and commit → publish, and render dead letters
  *
  * Stages meet only through the metadata database and the queue. Every loop can die at any instant: what it was doing is a row that
  * another round, or another process, takes up again.
@@ -13,6 +13,7 @@ import {
   untilNothingRuns,
 } from './converter/convert-loop.ts'
 import { purgeNow, purgeUntilStopped } from './dead-letter/dead-letter-retention.ts'
+import { renderNow, renderUntilStopped } from './dead-letter/topic-loop.ts'
 import type { Parts } from './parts.ts'
 import { noteMissingTopic, planEverything, planUntilStopped } from './planning/plan-loop.ts'
 import { publishNow, publishUntilStopped } from './publisher/publish-loop.ts'
@@ -29,7 +30,7 @@ export async function runPipeline(parts: Parts, signal: AbortSignal): Promise<vo
   })
 }
 
-/** Takes the segments that had landed when it began, and ends. Answers with what is not committed and published, in words. */
+/** Takes the segments that had landed when it began, and ends. Answers with what is not committed, published or rendered, in words. */
 export async function runOnce(parts: Parts, signal: AbortSignal): Promise<readonly string[]> {
   const tables = await declareTables(parts)
   const landedBeforeMs = parts.runtime.nowMs()
@@ -39,7 +40,9 @@ export async function runOnce(parts: Parts, signal: AbortSignal): Promise<readon
   })
   for (const table of tables) await purgeNow(parts, table)
   const notPublished = await Promise.all(tables.map(table => publishNow(parts, table, signal)))
-  return [...notCommitted, ...notPublished.flat(), ...(signal.aborted ? ['stopped before the end'] : [])]
+  const notRendered = await Promise.all(tables.map(table => renderNow(parts, table, signal)))
+  const undone = [...notCommitted, ...notPublished.flat(), ...notRendered.flat()]
+  return [...undone, ...(signal.aborted ? ['stopped before the end'] : [])]
 }
 
 /** Again and again, since a segment that changes or goes before it is converted is planned afresh. Answers with what is left, in words. */
@@ -68,7 +71,7 @@ async function declareTables(parts: Parts): Promise<readonly DeclaredTable[]> {
   return declared
 }
 
-/** Converters, sweep and publishers run in the background while `body` does; all of them have ended when this returns. */
+/** Converters, sweep, publishers and the rendering of dead letters run in the background while `body` does; all of them have ended when this returns. */
 async function withStages<T>(
   parts: Parts,
   tables: readonly DeclaredTable[],
@@ -93,6 +96,7 @@ async function withStages<T>(
     sweepUntilStopped(parts, running),
     ...tables.map(table => publishUntilStopped(parts, table, running)),
     ...tables.map(table => purgeUntilStopped(parts, table, running)),
+    ...tables.map(table => renderUntilStopped(parts, table, running)),
   ].map(inBackground)
   const ended = await body(running).then(
     value => ({ value }),

@@ -19,6 +19,15 @@ export type Progress =
       readonly snapshotId?: bigint
       readonly metadataLocation: string
     }
+  /** Dead letters `[baseOffset, endOffset)` stand in a segment of their topic. */
+  | {
+      readonly kind: 'rendered'
+      readonly table: string
+      readonly topic: string
+      readonly baseOffset: bigint
+      readonly endOffset: bigint
+      readonly url: string
+    }
   /** Something lies in the source that does not count yet. */
   | { readonly kind: 'waiting'; readonly table: string; readonly what: string }
   /** Something failed that is tried again, or waits for a person: `next` says which. */
@@ -59,6 +68,8 @@ export function describeProgress(progress: Progress): string | undefined {
       return `${progress.table}: committed ${progress.rowCount} rows${progress.deadLetterCount > 0n ? `, ${progress.deadLetterCount} dead letters` : ''}`
     case 'published':
       return `${progress.table}: published ${progress.snapshotId === undefined ? 'the empty table' : `snapshot ${progress.snapshotId}`} to ${progress.catalog} at ${progress.metadataLocation}`
+    case 'rendered':
+      return `${progress.table}: wrote dead letters ${progress.baseOffset} to ${progress.endOffset - 1n} of ${progress.topic} to ${progress.url}`
     case 'waiting':
       return `${progress.table}: ${progress.what}`
     case 'problem':

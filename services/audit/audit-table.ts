@@ -7,9 +7,11 @@
 import type { OffsetRange } from '../../shared/flow.ts'
 import type { MetadataStore, TableDetail } from '../../shared/metadata/metadata-store.ts'
 import type { ObjectStore } from '../../shared/object-store/object-store.ts'
+import type { TopicPlace } from '../dead-letter/topic-place.ts'
 import { liveFiles } from '../tables/live-files.ts'
 import { allAccounts } from './all-accounts.ts'
 import { type AuditReport, type AuditTally, createAuditTally } from './audit-tally.ts'
+import { auditTopic } from './audit-topic.ts'
 import { checkAccount } from './check-account.ts'
 import { countPositions, DEAD_LETTER_PATHS, ROW_PATHS } from './count-positions.ts'
 import { type Life, lifeOf, loadLives, nameOfLife } from './life.ts'
@@ -24,6 +26,8 @@ export interface AuditedTable {
   readonly rows: TableDetail
   readonly deadLetters: TableDetail
   readonly metadataColumns: 'struct' | 'flat' | 'none'
+  /** Where the topic of its dead letters lies. */
+  readonly topic: TopicPlace
 }
 
 interface Audit {
@@ -46,6 +50,7 @@ export async function auditTable(context: AuditContext, table: AuditedTable): Pr
   for (const life of lives) {
     if (life.coveredTo < life.committedOffset) addUncovered(life, life.committedOffset, tally)
   }
+  await auditTopic({ ...context, place: table.topic, deadLetters, tally })
   return tally.report()
 }
 

@@ -19,11 +19,23 @@ export interface AuditReport {
   readonly source_gaps: bigint
   /** Offsets whose segments are gone, so that only the ledger vouches for them. */
   readonly unverifiable: bigint
+  /** Records of the dead-letter topic that are as they should be. */
+  readonly topic_records: bigint
+  /** Dead letters that should be in their topic and are not, or otherwise than they are in their table. */
+  readonly topic_gaps: bigint
+  /** Records or segments that the dead-letter topic should not hold. */
+  readonly topic_duplicates: bigint
   /** The first findings, in words. */
   readonly findings: readonly string[]
 }
 
 const MAX_FINDINGS = 100
+
+/** Whether the audit found anything that is Tidewater's own fault. */
+export function isClean(report: AuditReport): boolean {
+  const { gaps, duplicates, topic_gaps, topic_duplicates } = report
+  return gaps + duplicates + topic_gaps + topic_duplicates === 0n
+}
 
 export type CountName = Exclude<keyof AuditReport, 'table' | 'findings'>
 
@@ -43,6 +55,9 @@ export function createAuditTally(table: string): AuditTally {
     duplicates: 0n,
     source_gaps: 0n,
     unverifiable: 0n,
+    topic_records: 0n,
+    topic_gaps: 0n,
+    topic_duplicates: 0n,
   }
   const findings: string[] = []
   return {

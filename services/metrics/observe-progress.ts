@@ -18,6 +18,7 @@ export function observeProgress(instruments: Instruments, progress: Progress): v
       observeMeasure(instruments, progress.measure)
       break
     case 'published':
+    case 'rendered':
     case 'waiting':
       break
     default:

@@ -46,6 +46,21 @@ export interface TableStatus {
   readonly partitions: readonly PartitionStatus[]
   readonly publications: readonly PublicationStatus[]
   readonly dead_letter_publications: readonly PublicationStatus[]
+  /** Null until a configuration has declared the table with one. */
+  readonly dead_letter_topic: DeadLetterTopicStatus | null
+}
+
+export interface DeadLetterTopicStatus {
+  readonly topic: string
+  /** Of the topic's folder. */
+  readonly url: string
+  /** The offset that the next dead letter gets. */
+  readonly end_offset: bigint
+  /** Dead letters below it stand in segments. */
+  readonly rendered_offset: bigint
+  /** Why rendering stands still. */
+  readonly error_code: string | null
+  readonly error_message: string | null
 }
 
 export interface PartitionStatus {
@@ -139,6 +154,7 @@ async function tableStatus(
             deadLetters.tableId,
             await metadata.listSnapshots(deadLetters.tableId),
           ),
+    dead_letter_topic: deadLetters === undefined ? null : await topicStatus(metadata, deadLetters.tableId),
   }
 }
 
@@ -165,6 +181,22 @@ export function publicationStatus(
     current: publication.metadataLocation !== undefined && publication.snapshotId === newestSnapshotId,
     error_code: publication.lastErrorCode ?? null,
     error_message: publication.lastErrorMessage ?? null,
+  }
+}
+
+export async function topicStatus(
+  metadata: Pick<MetadataStore, 'loadDeadLetterTopic'>,
+  tableId: string,
+): Promise<DeadLetterTopicStatus | null> {
+  const topic = await metadata.loadDeadLetterTopic(tableId)
+  if (topic === undefined) return null
+  return {
+    topic: topic.topic,
+    url: topic.location,
+    end_offset: topic.endOffset,
+    rendered_offset: topic.renderedOffset,
+    error_code: topic.lastErrorCode ?? null,
+    error_message: topic.lastErrorMessage ?? null,
   }
 }
 

@@ -3,7 +3,13 @@
  * declaration. Until evolution exists, a changed schema, partitioning or topic is an error that says so.
  */
 
-import { type Config, type TableConfig, tableLocationOf } from '../../shared/config/config.ts'
+import {
+  type Config,
+  deadLetterTopicLocationOf,
+  deadLetterTopicOf,
+  type TableConfig,
+  tableLocationOf,
+} from '../../shared/config/config.ts'
 import { canonicalDeclaration, describeDeclarationChange } from '../../shared/config/declaration.ts'
 import type { FieldOptions } from '../../shared/decode/field-options.ts'
 import { metadataFields } from '../../shared/decode/kafka-metadata.ts'
@@ -25,7 +31,7 @@ export interface DeclaredTable {
   readonly deadLetters: TableDetail
 }
 
-/** Errors: `table-changed` (fatal), which names every part that changed; `location-outside-store` when the warehouse has moved. */
+/** Errors: `table-changed` (fatal), which names every part that changed; `location-outside-store` when the warehouse has moved; `dead-letter-topic-moved`. */
 export async function declareTable(
   config: Config,
   table: TableConfig,
@@ -42,7 +48,26 @@ export async function declareTable(
   locationToKey(config.warehouse, rows.location)
   const deadLetters = await metadata.loadTable(table.name + DEAD_LETTER_SUFFIX)
   invariant(deadLetters !== undefined, `table ${table.name} has no dead-letter table`)
+  await declareTopic(config, table, metadata, deadLetters)
   return { config: table, rows, deadLetters }
+}
+
+async function declareTopic(
+  config: Config,
+  table: TableConfig,
+  metadata: MetadataStore,
+  { tableId }: TableDetail,
+): Promise<void> {
+  const location = deadLetterTopicLocationOf(config, table)
+  const topic = deadLetterTopicOf(table.name)
+  const outcome = await metadata.declareDeadLetterTopic(tableId, { topic, location })
+  if (outcome.kind === 'declared') return
+  throw new AppError({
+    code: 'dead-letter-topic-moved',
+    next: 'fatal',
+    message: `Table ${table.name}: its dead-letter topic has segments at ${outcome.location}, and the configuration says ${location}. A topic that went on there would lack its beginning: restore dlq_url, or leave it out again.`,
+    details: { table: table.name, expected: outcome.location, found: location },
+  })
 }
 
 function newRowsTable(

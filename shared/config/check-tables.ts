@@ -7,13 +7,16 @@ import type { NestedField } from '../iceberg/schema.ts'
 import { type CheckedColumns, checkColumns } from './check-columns.ts'
 import { checkPartitioning } from './check-partitioning.ts'
 import type { FieldShape } from './column-schema.ts'
-import type { PartitionTermConfig, StartFromConfig } from './config.ts'
+import { deadLetterTopicOf, type PartitionTermConfig, type StartFromConfig, TOPICS_FOLDER } from './config.ts'
 import type { ConfigIssue, ConfigPath } from './config-error.ts'
 import type { TableShape } from './file-schema.ts'
 import { closest } from './suggest.ts'
 
 /** Tables with this end of their name are the dead letters of another. */
 export const DEAD_LETTER_SUFFIX = '__dlq'
+
+/** Kafka's own limit. */
+const MAX_TOPIC_CHARACTERS = 249
 
 /** A table as far as it could be read; `undefined` stands for keys that were wrong. */
 export type PartialTable = { readonly [K in keyof TableShape]?: TableShape[K] | undefined } & {
@@ -66,6 +69,20 @@ function checkName(table: PartialTable, path: ConfigPath, issues: ConfigIssue[])
       path: [...path, 'name'],
       message: `names that end in ${DEAD_LETTER_SUFFIX} are kept for dead letters`,
       suggestion: 'Choose another name.',
+    })
+  }
+  if (table.name.toLowerCase().split('.')[0] === TOPICS_FOLDER) {
+    issues.push({
+      path: [...path, 'name'],
+      message: `the namespace ${TOPICS_FOLDER} is kept for topics that Tidewater writes`,
+      suggestion: 'Choose another namespace.',
+    })
+  }
+  if (table.dlq_mode === 'dlq' && deadLetterTopicOf(table.name).length > MAX_TOPIC_CHARACTERS) {
+    issues.push({
+      path: [...path, 'name'],
+      message: `the topic of its dead letters, ${deadLetterTopicOf('<name>')}, would have more than ${MAX_TOPIC_CHARACTERS} characters, which no Kafka topic may have`,
+      suggestion: 'Choose a shorter name, or another dlq_mode.',
     })
   }
 }

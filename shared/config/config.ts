@@ -75,6 +75,8 @@ export interface TableConfig {
   readonly dlqMaxRatio: number
   /** Without it dead letters are kept for ever. */
   readonly dlqRetentionMs?: number
+  /** Absolute, without a trailing slash; without it the topic of dead letters lies below the warehouse. */
+  readonly dlqUrl?: string
   readonly unknownFields: UnknownFields
   readonly metadataColumns: MetadataColumnsMode
   readonly compression: 'zstd' | 'snappy' | 'gzip' | 'lz4' | 'none'
@@ -160,6 +162,22 @@ export function storeOptionsOf(store: StoreConfig): Omit<OpenStoreOptions, 'runt
 export function tableIdentifierOf(tableName: string): { namespace: readonly string[]; name: string } {
   const parts = tableName.split('.')
   return { namespace: parts.slice(0, -1), name: parts.at(-1) ?? '' }
+}
+
+/** What lies below the warehouse and is no namespace of tables: topics that Tidewater writes. */
+export const TOPICS_FOLDER = '_topics'
+
+/** The topic that shows the dead letters of the table of this name. */
+export function deadLetterTopicOf(tableName: string): string {
+  return `${tableName}.dlq`
+}
+
+/** The folder of that topic. */
+export function deadLetterTopicLocationOf(
+  { warehouse }: Pick<Config, 'warehouse'>,
+  { name, dlqUrl }: Pick<TableConfig, 'name' | 'dlqUrl'>,
+): string {
+  return `${dlqUrl ?? `${warehouse.url}/${TOPICS_FOLDER}`}/${deadLetterTopicOf(name)}`
 }
 
 /** Where a new table of this name is kept: `<warehouse>/analytics/orders`. */

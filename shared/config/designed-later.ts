@@ -6,7 +6,6 @@ export const DESIGNED_KEYS: Readonly<Record<string, readonly string[]>> = {
   tables: [
     'sort_by',
     'retention_ttl',
-    'dlq_url',
     'schema_registry',
     'upsert_keys',
     'primary_key',

@@ -149,6 +149,9 @@ export const tableSchema = z.strictObject({
     '1h to 3650d',
     'Dead letters older than this leave the dead-letter table; they are kept for ever unless told.',
   ).optional(),
+  dlq_url: storeUrl(
+    'Where the dead-letter topic is written: s3://bucket/prefix or a folder, never the namespace of brokers. Below the warehouse unless told.',
+  ).optional(),
   unknown_fields: word(
     ['ignore', 'dlq'],
     'What happens to a record with a JSON key that is no column.',

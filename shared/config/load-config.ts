@@ -4,6 +4,7 @@
  */
 import { dirname, resolve } from 'node:path'
 import { parseStoreUrl } from '../object-store/open-object-store.ts'
+import { checkDeadLetterUrls, type StoresInFile } from './check-dlq-urls.ts'
 import { type CheckedTable, checkTable, checkTableNames, type PartialTable } from './check-tables.ts'
 import { fieldSchema } from './column-schema.ts'
 import type { Config, ServerConfig, SourceConfig, StoreConfig, TableConfig } from './config.ts'
@@ -36,9 +37,10 @@ export function loadConfig(text: string, options: LoadOptions): LoadOutcome {
       message: 'expected keys such as warehouse, sources and tables, found none',
     })
   }
-  const tables = checkAll(yaml.data, issues)
+  const baseFolder = dirname(resolve(options.path))
+  const tables = checkAll(yaml.data, baseFolder, issues)
   if (parsed.success && issues.length === 0 && yaml.substitutionErrors.length === 0) {
-    return { kind: 'ok', config: buildConfig(parsed.data, tables, dirname(resolve(options.path))) }
+    return { kind: 'ok', config: buildConfig(parsed.data, tables, baseFolder) }
   }
   // A value that could not be substituted is wrong for that reason only.
   const unsubstituted = new Set(yaml.substitutionErrors.map(error => error.path))
@@ -47,7 +49,7 @@ export function loadConfig(text: string, options: LoadOptions): LoadOutcome {
   return { kind: 'errors', errors: errors.sort((a, b) => a.line - b.line || a.column - b.column) }
 }
 
-function checkAll(data: unknown, issues: ConfigIssue[]): readonly CheckedTable[] {
+function checkAll(data: unknown, baseFolder: string, issues: ConfigIssue[]): readonly CheckedTable[] {
   const catalogs = valueAt(data, ['catalogs'])
   const known = {
     sources: namesIn(valueAt(data, ['sources'])),
@@ -64,10 +66,23 @@ function checkAll(data: unknown, issues: ConfigIssue[]): readonly CheckedTable[]
     tables.map(table => table.name),
     issues,
   )
+  checkDeadLetterUrls(tables, { ...storesIn(data), baseFolder }, issues)
   return tables.map((table, i) => checkTable(table, known, ['tables', i], issues))
 }
 
 const DEFAULT_CATALOG = 'local'
+
+function storesIn(data: unknown): Omit<StoresInFile, 'baseFolder'> {
+  const warehouse = valueAt(data, ['warehouse'])
+  const sources = valueAt(data, ['sources'])
+  return {
+    warehouse: isMapping(warehouse) ? warehouse.url : warehouse,
+    sources: (Array.isArray(sources) ? sources : []).map(source => ({
+      name: valueAt(source, ['name']),
+      url: valueAt(source, ['url']),
+    })),
+  }
+}
 
 function namesIn(list: unknown): string[] | undefined {
   if (!Array.isArray(list)) return undefined
@@ -178,7 +193,7 @@ function buildConfig(file: FileShape, tables: readonly CheckedTable[], baseFolde
     catalogs: file.catalogs.map(({ name, type }) => ({ name, type })),
     tables: file.tables.flatMap((table, i) => {
       const checked = tables[i]
-      return checked === undefined ? [] : [buildTable(table, checked, catalogNames)]
+      return checked === undefined ? [] : [buildTable(table, checked, { catalogNames, baseFolder })]
     }),
     limits: {
       ...(limits.workers !== undefined && { workers: limits.workers }),
@@ -232,7 +247,11 @@ function buildStore(store: StoreShape, baseFolder: string): StoreConfig {
   }
 }
 
-function buildTable(table: TableShape, checked: CheckedTable, catalogNames: readonly string[]): TableConfig {
+function buildTable(
+  table: TableShape,
+  checked: CheckedTable,
+  { catalogNames, baseFolder }: { readonly catalogNames: readonly string[]; readonly baseFolder: string },
+): TableConfig {
   const retention = table.snapshot_retention
   return {
     name: table.name,
@@ -247,6 +266,7 @@ function buildTable(table: TableShape, checked: CheckedTable, catalogNames: read
     dlqMode: table.dlq_mode,
     dlqMaxRatio: table.dlq_max_ratio,
     ...(table.dlq_retention !== undefined && { dlqRetentionMs: table.dlq_retention }),
+    ...(table.dlq_url !== undefined && { dlqUrl: parseStoreUrl(table.dlq_url, baseFolder).url }),
     unknownFields: table.unknown_fields,
     metadataColumns: table.metadata_columns,
     compression: table.compression,

@@ -118,6 +118,30 @@ export interface Database {
     committed_at_ms: Int
     purged_at_ms: NullableInt
   }
+  readonly dead_letter_topic: {
+    table_id: string
+    topic: NullableText
+    location: NullableText
+    next_offset: DefaultInt
+    planned_offset: DefaultInt
+    rendered_offset: DefaultInt
+    last_error_code: NullableText
+    last_error_message: NullableText
+  }
+  readonly dead_letter_topic_file: {
+    table_id: string
+    base_offset: Int
+    record_count: Int
+    path: string
+    file_size_bytes: Int
+  }
+  readonly dead_letter_segment: {
+    table_id: string
+    base_offset: Int
+    end_offset: Int
+    created_at_ms: Int
+    state: 'planned' | 'rendered'
+  }
   readonly manifest: {
     manifest_key: DefaultInt
     table_id: string

@@ -59,6 +59,13 @@ export const EVENT_TYPES = {
     whatToDo:
       'Find who wrote to the table and put the catalog back to what Tidewater published last, then: tidewater resume {table} --why …',
   },
+  'dlq.topic_stopped': {
+    severity: 'error',
+    meaning:
+      'dead letters of this table cannot be written to their topic, and wait. They are in the dead-letter table all the same; nothing else stops.',
+    whatToDo:
+      'Mend what the message names: usually another program writes where the topic lies (dlq_url). Rendering goes on by itself.',
+  },
   'operator.pause': {
     severity: 'info',
     meaning: 'a person paused the table or the partition; nothing of it is planned or converted.',

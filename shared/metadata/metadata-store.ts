@@ -444,6 +444,42 @@ export interface DeadLetterBatch extends DeadLetterCount {
   readonly purgedAtMs?: number
 }
 
+// ---- dead-letter topics -----------------------------------------------------------------------------------------
+
+/** The topic that shows a table's dead letters as segments. It has one partition, 0, and its offsets have no holes. */
+export interface DeadLetterTopic {
+  /** Of the dead-letter table. */
+  readonly tableId: string
+  readonly topic: string
+  /** URL of the topic's folder. */
+  readonly location: string
+  /** The offset that the next dead letter gets. */
+  readonly endOffset: bigint
+  /** Every offset below it stands in a segment. */
+  readonly renderedOffset: bigint
+  /** Begins at `renderedOffset`; a crash may have left it half written. */
+  readonly planned?: DeadLetterSegment
+  /** Why nothing is rendered. */
+  readonly lastErrorCode?: string
+  readonly lastErrorMessage?: string
+}
+
+/** Offsets `[baseOffset, endOffset)` of the topic, in one segment. */
+export interface DeadLetterSegment {
+  readonly baseOffset: bigint
+  readonly endOffset: bigint
+  /** What the segment's header says, so that its bytes follow from the rows. */
+  readonly createdAtMs: number
+}
+
+/** Row i of the file has offset `baseOffset` + i of the topic. */
+export interface DeadLetterFile {
+  readonly baseOffset: bigint
+  readonly recordCount: bigint
+  readonly path: string
+  readonly fileSizeBytes: bigint
+}
+
 export interface MetadataStore {
   /** Brings the schema up to date; safe when several processes start at once. */
   migrate(): Promise<void>
@@ -563,6 +599,37 @@ export interface MetadataStore {
     readonly purgedDeadLetterCount: bigint
     readonly byKind: Readonly<Record<AccountedRange['kind'], bigint>>
   }>
+
+  // Dead-letter topics; `tableId` is the dead-letter table's. Dead letters get their offsets in the commit that makes them live.
+  /** Says what the topic is called and where it lies. `moved`: it has segments elsewhere already; nothing was changed. */
+  declareDeadLetterTopic(
+    tableId: string,
+    place: { readonly topic: string; readonly location: string },
+  ): Promise<{ readonly kind: 'declared' } | { readonly kind: 'moved'; readonly location: string }>
+  /** `undefined` before it was declared. */
+  loadDeadLetterTopic(tableId: string): Promise<DeadLetterTopic | undefined>
+  /** In offset order, beginning with the one that holds `fromOffset`. */
+  listDeadLetterFiles(
+    tableId: string,
+    page: { readonly fromOffset: bigint; readonly limit: number },
+  ): Promise<readonly DeadLetterFile[]>
+  /** Fixes the next segment. `undefined` when another process has planned one meanwhile. */
+  planDeadLetterSegment(
+    tableId: string,
+    range: { readonly baseOffset: bigint; readonly endOffset: bigint },
+  ): Promise<DeadLetterSegment | undefined>
+  /** The planned segment and its index stand in the store. Nothing happens when another process has said so already. */
+  completeDeadLetterSegment(tableId: string, baseOffset: bigint): Promise<void>
+  /** Rendered segments in offset order, from `fromOffset` on. */
+  listDeadLetterSegments(
+    tableId: string,
+    page: { readonly fromOffset: bigint; readonly limit: number },
+  ): Promise<readonly DeadLetterSegment[]>
+  /** Keeps why nothing can be rendered until a person acts, and records the event unless that is known already. */
+  failDeadLetterTopic(
+    tableId: string,
+    failure: { readonly code: string; readonly message: string },
+  ): Promise<void>
 
   // Snapshots. Callers hold the table's publish lease.
   loadSnapshotInput(tableId: string): Promise<SnapshotInput>

@@ -4,6 +4,7 @@ import * as accounts from './queries/accounts.ts'
 import * as claims from './queries/claims.ts'
 import { commitTask } from './queries/commit.ts'
 import { completeSnapshot } from './queries/complete-snapshot.ts'
+import * as topics from './queries/dead-letter-topics.ts'
 import * as events from './queries/events.ts'
 import { readFigures } from './queries/figures.ts'
 import * as files from './queries/files.ts'
@@ -65,6 +66,15 @@ export function createSqlMetadataStore({ read, write, migrate, close }: Transact
     listDeadLetters: (tableId, limit) => read(() => accounts.listDeadLetters(tableId, limit)),
     purgeDeadLetters: (tableId, purge) => write(() => purgeDeadLetters(tableId, purge)),
     sumAccounts: tableId => read(() => accounts.sumAccounts(tableId)),
+
+    declareDeadLetterTopic: (tableId, place) => write(() => topics.declareTopic(tableId, place)),
+    loadDeadLetterTopic: tableId => read(() => topics.loadTopic(tableId)),
+    listDeadLetterFiles: (tableId, page) => read(() => topics.listTopicFiles(tableId, page)),
+    planDeadLetterSegment: (tableId, range) => write(() => topics.planSegment(tableId, range)),
+    completeDeadLetterSegment: (tableId, baseOffset) =>
+      write(() => topics.completeSegment(tableId, baseOffset)),
+    listDeadLetterSegments: (tableId, page) => read(() => topics.listSegments(tableId, page)),
+    failDeadLetterTopic: (tableId, failure) => write(() => topics.failTopic(tableId, failure)),
 
     loadSnapshotInput: tableId => read(() => snapshots.loadSnapshotInput(tableId)),
     insertSnapshotIntent: snapshot => write(() => snapshots.insertSnapshotIntent(snapshot)),

@@ -43,6 +43,11 @@ const EXACT_PARSERS: Partial<ParquetParsers> = {
   dateFromDays: days => days,
 }
 
+export interface ReadRange {
+  /** Index of the first row wanted; those before it are not decoded. */
+  readonly fromRow?: number
+}
+
 /**
  * Yields windows of rows in file order. `columns` are paths such as `amount` or `_kafka.offset`, through structs only; a path that
  * ends at a struct, list or map reads all of it. Throws `parquet-column-missing` and `parquet-malformed`.
@@ -50,14 +55,16 @@ const EXACT_PARSERS: Partial<ParquetParsers> = {
 export async function* readParquetColumns(
   source: ParquetSource,
   columns: readonly string[],
+  { fromRow = 0 }: ReadRange = {},
 ): AsyncGenerator<ParquetRows> {
   const metadata = await decoded('footer', parquetMetadataAsync(source, { geoparquet: false }))
   const paths = columns.map(column => findPath(parquetSchema(metadata), column))
   const pruned = exactMetadata(pruneColumns(metadata, paths))
   const topLevel = [...new Set(paths.map(path => path.nodes[0]?.element.name ?? ''))]
-  let rowStart = 0
+  let rowStart = fromRow
+  let groupEnd = 0
   for (const group of metadata.row_groups) {
-    const groupEnd = rowStart + Number(group.num_rows)
+    groupEnd += Number(group.num_rows)
     while (rowStart < groupEnd) {
       const rowEnd = Math.min(rowStart + WINDOW_ROWS, groupEnd)
       const rows = await decoded(

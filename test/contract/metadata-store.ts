@@ -15,6 +15,7 @@ import { describeScanReports } from './metadata-store-scans.ts'
 import { describeSharing } from './metadata-store-sharing.ts'
 import { describeGivingUp, describeSources, describeTables } from './metadata-store-sources.ts'
 import { describeClaims, describeFailures, describePlanning } from './metadata-store-tasks.ts'
+import { describeDeadLetterTopics } from './metadata-store-topics.ts'
 
 export function describeMetadataStore(
   name: string,
@@ -29,6 +30,7 @@ export function describeMetadataStore(
     describe('failures', () => describeFailures(open))
     describe('commit', () => describeCommit(open))
     describe('accounts', () => describeAccounts(open))
+    describe('dead-letter topics', () => describeDeadLetterTopics(open))
     describe('giving up', () => describeGivingUp(open))
     describe('snapshots', () => describeSnapshots(open))
     describe('overviews', () => describeOverviews(open))

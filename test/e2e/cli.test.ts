@@ -33,6 +33,7 @@ describe('looking at a table', () => {
     expect(text).toMatchObject({ exitCode: 0, stderr: '' })
     expect(text.stdout).toContain('shop.orders · active')
     expect(text.stdout).toContain('70 rows, 2 dead letters')
+    expect(text.stdout).toContain('dead letters in topic shop.orders.dlq: 2\n')
     const { tables } = await statusOf()
     expect(tables[0].partitions.map((partition: { partition: number }) => partition.partition)).toEqual([
       0, 1,
@@ -43,17 +44,21 @@ describe('looking at a table', () => {
     const all = await tidewater('audit')
     expect(all).toMatchObject({ exitCode: 0, stderr: '' })
     expect(all.stdout).toMatch(
-      /^table +rows +dead_letters +skipped +absent +gaps +duplicates +source_gaps +unverifiable\n/,
+      /^table +rows +dead_letters +skipped +absent +gaps +duplicates +source_gaps +unverifiable +topic_records +topic_gaps +topic_duplicates\n/,
     )
-    expect(all.stdout).toMatch(/\nshop\.orders +70 +2 +0 +0 +0 +0 +0 +0\n/)
+    expect(all.stdout).toMatch(/\nshop\.orders +70 +2 +0 +0 +0 +0 +0 +0 +2 +0 +0\n/)
     expect(await tidewater('audit', 'shop.nothing')).toMatchObject({ exitCode: 2 })
   })
 
   test('dead letters by reason, and one by one', async () => {
     const { stdout } = await tidewater('dlq', 'ls')
     expect(stdout).toMatch(/shop\.orders +orders-0 +not-json +1/)
-    const { dead_letters } = JSON.parse((await tidewater('dlq', 'ls', '--json')).stdout)
+    expect(stdout).toMatch(
+      /\ntopic shop\.orders\.dlq at file:.*\/warehouse\/_topics\/shop\.orders\.dlq: offsets 0 to 1\n$/,
+    )
+    const { dead_letters, topics } = JSON.parse((await tidewater('dlq', 'ls', '--json')).stdout)
     expect(dead_letters).toHaveLength(2)
+    expect(topics).toMatchObject([{ table: 'shop.orders', end_offset: 2, rendered_offset: 2 }])
     const shown = await tidewater('dlq', 'show', 'shop.orders', '--code', 'not-json')
     expect(shown.stdout).toContain('"not json"')
     const lines = (await tidewater('dlq', 'show', 'shop.orders', '--json')).stdout.trim().split('\n')

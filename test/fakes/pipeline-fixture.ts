@@ -8,6 +8,8 @@ import type { AuditReport } from '../../services/audit/audit-tally.ts'
 import { taskRunner } from '../../services/converter/convert-loop.ts'
 import { createConverter } from '../../services/converter/converter.ts'
 import type { TaskOutcome } from '../../services/converter/run-task.ts'
+import { renderRound } from '../../services/dead-letter/topic-loop.ts'
+import { topicPlaceOf } from '../../services/dead-letter/topic-place.ts'
 import type { Parts } from '../../services/parts.ts'
 import { roundsOf } from '../../services/planning/plan-loop.ts'
 import type { Progress } from '../../services/progress.ts'
@@ -56,6 +58,8 @@ export interface Pipeline {
   settle(): Promise<void>
   /** One round of publishing, the table's rows first. */
   publish(): Promise<readonly PublishOutcome[]>
+  /** One round of rendering dead letters into their topic. */
+  render(): Promise<void>
   audit(): Promise<AuditReport>
   partition(number?: number): Promise<SourcePartition>
   eventTypes(): Promise<readonly string[]>
@@ -104,6 +108,7 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
     queue: createInProcessQueue(),
     sources: new Map([['local', source]]),
     warehouse,
+    topicStores: new Map(),
     catalogs: openCatalogs(config.catalogs, { metadata, warehouse }),
     convert: createConverter({ openSource: () => source, warehouse, runtime }),
     workers: 1,
@@ -150,11 +155,14 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
       throw new Error('the pipeline does not settle')
     },
     publish: async () => publishRound(parts, await declare()),
+    async render() {
+      await renderRound(parts, await declare(), new AbortController().signal)
+    },
     async audit() {
       const { rows, deadLetters, config: table } = await declare()
       return await auditTable(
         { metadata, source, warehouse },
-        { rows, deadLetters, metadataColumns: table.metadataColumns },
+        { rows, deadLetters, metadataColumns: table.metadataColumns, topic: topicPlaceOf(parts, table) },
       )
     },
     async partition(number = 0) {

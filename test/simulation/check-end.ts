@@ -1,8 +1,9 @@
 /** What must hold once a world has come to rest: everything that landed is in the tables exactly once, and nothing is left half done. */
 import { auditTable } from '../../services/audit/audit-table.ts'
+import { topicPlaceOf } from '../../services/dead-letter/topic-place.ts'
 import { DEAD_LETTER_SUFFIX } from '../../services/tables/declare-table.ts'
 import { liveFiles } from '../../services/tables/live-files.ts'
-import type { TableConfig } from '../../shared/config/config.ts'
+import { type TableConfig, TOPICS_FOLDER } from '../../shared/config/config.ts'
 import { exactInteger } from '../../shared/iceberg/exact-json.ts'
 import type { TableDetail } from '../../shared/metadata/metadata-store.ts'
 import { createPublishedReader, expectEqual } from './published-table.ts'
@@ -11,7 +12,7 @@ import type { World } from './world.ts'
 
 const MAX_EVENTS_READ = 10_000
 
-/** Whether nothing is left to do: all that landed is committed, all that is committed is published. */
+/** Whether nothing is left to do: all that landed is committed, all that is committed is published, and its dead letters rendered. */
 export async function isAtRest(world: World): Promise<boolean> {
   const { store } = world.database
   for (const { name } of world.config.tables) {
@@ -26,6 +27,8 @@ export async function isAtRest(world: World): Promise<boolean> {
       ),
     )
     if (!isTaken) return false
+    const topic = await store.loadDeadLetterTopic(letters.tableId)
+    if (topic === undefined || topic.renderedOffset < topic.endOffset) return false
     for (const { tableId } of [table, letters]) {
       const { intent, newFiles, lastSnapshot } = await store.loadSnapshotInput(tableId)
       const publication = await store.loadPublication(tableId, CATALOG)
@@ -40,7 +43,10 @@ export async function isAtRest(world: World): Promise<boolean> {
 
 export async function checkEnd(world: World): Promise<void> {
   await world.observer.check()
-  const { writes } = world.warehouse
+  // A segment whose index did not come is written again as it was, so that it is not older than its index; the audit holds its content.
+  const writes = world.warehouse.writes.filter(
+    key => !key.startsWith(`${TOPICS_FOLDER}/`) || key.endsWith('.index'),
+  )
   expectEqual('objects of the warehouse written once', new Set(writes).size, writes.length)
   for (const config of world.config.tables) await checkTable(world, config)
 }
@@ -90,16 +96,24 @@ async function checkAudit(
 ): Promise<void> {
   const report = await auditTable(
     { metadata: database.store, source, warehouse },
-    { ...table, metadataColumns: config.metadataColumns },
+    {
+      ...table,
+      metadataColumns: config.metadataColumns,
+      topic: topicPlaceOf({ warehouse, topicStores: new Map() }, config),
+    },
   )
   const sum = (count: (partition: (typeof landing.partitions)[number]) => number | bigint) =>
     landing.partitions.reduce((total, partition) => total + BigInt(count(partition)), 0n)
+  const deadLetters = config.dlqMode === 'dlq' ? sum(({ broken }) => broken.size) : 0n
   const expected = {
     gaps: 0n,
     duplicates: 0n,
     unverifiable: 0n,
+    topic_records: deadLetters,
+    topic_gaps: 0n,
+    topic_duplicates: 0n,
     rows: sum(({ rows }) => rows.size),
-    dead_letters: config.dlqMode === 'dlq' ? sum(({ broken }) => broken.size) : 0n,
+    dead_letters: deadLetters,
     source_gaps: sum(({ sourceGaps }) =>
       sourceGaps.reduce((total, gap) => total + gap.endOffset - gap.startOffset, 0n),
     ),

@@ -146,6 +146,7 @@ export async function createWorld({ seed, config, landing }: WorldOptions): Prom
       queue: faultyQueue(options.queue ?? createInProcessQueue(), process, queueFaults),
       sources: new Map(config.sources.map(({ name }) => [name, brokers])),
       warehouse: lake,
+      topicStores: new Map(),
       catalogs: openCatalogs(config.catalogs, { metadata, warehouse: lake }),
       convert: convertInTurn(
         Array.from({ length: workers }, () =>

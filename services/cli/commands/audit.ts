@@ -1,5 +1,6 @@
 import { auditTable } from '../../audit/audit-table.ts'
-import type { AuditReport } from '../../audit/audit-tally.ts'
+import { type AuditReport, isClean } from '../../audit/audit-tally.ts'
+import { topicPlaceOf } from '../../dead-letter/topic-place.ts'
 import { DEAD_LETTER_SUFFIX } from '../../tables/declare-table.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
 import { type ConfigOption, findNamed, withStores } from '../load-config-file.ts'
@@ -14,17 +15,22 @@ const COLUMNS = [
   'duplicates',
   'source_gaps',
   'unverifiable',
+  'topic_records',
+  'topic_gaps',
+  'topic_duplicates',
 ] as const
 
 export async function audit(
   options: ConfigOption & { readonly json?: boolean },
   ...names: string[]
 ): Promise<ExitCode> {
-  return await withStores(options, async ({ config, metadata, sources, warehouse }) => {
+  return await withStores(options, async stores => {
+    const { config, metadata, sources, warehouse } = stores
     const wanted =
       names.length === 0 ? config.tables : names.map(name => findNamed('table', config.tables, name))
     const reports: AuditReport[] = []
-    for (const { name, source: sourceName, metadataColumns } of wanted) {
+    for (const table of wanted) {
+      const { name, source: sourceName, metadataColumns } = table
       const rows = await metadata.loadTable(name)
       const deadLetters = await metadata.loadTable(name + DEAD_LETTER_SUFFIX)
       const source = sources.get(sourceName)
@@ -32,11 +38,16 @@ export async function audit(
         note(`${name}: nothing to audit yet: tidewater run creates the table`)
         continue
       }
-      reports.push(await auditTable({ metadata, source, warehouse }, { rows, deadLetters, metadataColumns }))
+      reports.push(
+        await auditTable(
+          { metadata, source, warehouse },
+          { rows, deadLetters, metadataColumns, topic: topicPlaceOf(stores, table) },
+        ),
+      )
     }
     if (options.json) printJson({ tables: reports })
     else printReports(reports)
-    return reports.every(report => report.gaps === 0n && report.duplicates === 0n) ? EXIT.done : EXIT.failed
+    return reports.every(isClean) ? EXIT.done : EXIT.failed
   })
 }
 

@@ -5,6 +5,7 @@ import { deadLetterJson, isoTime } from '../../dead-letter/dead-letter-json.ts'
 import { type DeadLetterGroup, groupDeadLetters } from '../../dead-letter/group-dead-letters.ts'
 import { type DeadLetterRow, readDeadLetters } from '../../dead-letter/read-dead-letters.ts'
 import { utf8Text } from '../../segment-tools/bytes-field.ts'
+import { type DeadLetterTopicStatus, topicStatus } from '../../status/collect-status.ts'
 import { DEAD_LETTER_SUFFIX } from '../../tables/declare-table.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
 import { type ConfigOption, findNamed, withStores } from '../load-config-file.ts'
@@ -21,8 +22,12 @@ export async function dlqLs(
     const tables = await rowTables(metadata)
     const wanted = names.length === 0 ? tables : names.map(name => findNamed('table', tables, name))
     const groups: DeadLetterGroup[] = []
-    for (const table of wanted) groups.push(...(await groupDeadLetters(metadata, table)))
-    if (options.json) printJson({ dead_letters: groups })
+    const topics: Topic[] = []
+    for (const table of wanted) {
+      groups.push(...(await groupDeadLetters(metadata, table)))
+      topics.push(...(await topicsOf(metadata, table.name)))
+    }
+    if (options.json) printJson({ dead_letters: groups, topics })
     else if (groups.length === 0) print('No dead letters.')
     else {
       const rows = groups.map(group => [
@@ -40,9 +45,29 @@ export async function dlqLs(
           ...rows,
         ]),
       )
+      for (const topic of topics) print(describeTopic(topic))
     }
     return EXIT.done
   })
+}
+
+interface Topic extends DeadLetterTopicStatus {
+  readonly table: string
+}
+
+/** None for a table that never had a dead letter. */
+async function topicsOf(metadata: MetadataStore, table: string): Promise<readonly Topic[]> {
+  const deadLetters = await metadata.loadTable(table + DEAD_LETTER_SUFFIX)
+  const topic = deadLetters === undefined ? null : await topicStatus(metadata, deadLetters.tableId)
+  return topic === null || topic.end_offset === 0n ? [] : [{ table, ...topic }]
+}
+
+function describeTopic({ topic, url, end_offset, rendered_offset, error_message }: Topic): string {
+  const state =
+    rendered_offset === end_offset
+      ? `offsets 0 to ${end_offset - 1n}`
+      : `${rendered_offset} of ${end_offset} written${error_message === null ? '' : `; ${error_message}`}`
+  return `topic ${topic} at ${url}: ${state}`
 }
 
 interface ShowOptions extends ConfigOption {

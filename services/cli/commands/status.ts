@@ -33,6 +33,7 @@ function describeTable(table: TableStatus, atMs: number): string {
       ]),
     ),
     ...table.publications.map(publicationText),
+    ...topicText(table.dead_letter_topic),
   ]
   return lines.join('\n')
 }
@@ -44,6 +45,15 @@ function publicationText(publication: PublicationStatus): string {
       ? ''
       : `\n    ${publication.error_message} [${publication.error_code ?? ''}]`
   return `  catalog ${publication.catalog}: ${publication.state}, ${shown}${publication.current ? '' : ' (not the newest)'}\n    ${publication.metadata_location ?? ''}${problem}`
+}
+
+/** Nothing for a table that never had a dead letter. */
+function topicText(topic: TableStatus['dead_letter_topic']): readonly string[] {
+  if (topic === null || topic.end_offset === 0n) return []
+  const { rendered_offset, end_offset, error_code, error_message } = topic
+  const progress = rendered_offset === end_offset ? '' : `, ${rendered_offset} of them written`
+  const problem = error_message === null ? '' : `\n    ${error_message} [${error_code ?? ''}]`
+  return [`  dead letters in topic ${topic.topic}: ${end_offset}${progress}\n    ${topic.url}${problem}`]
 }
 
 function stateText({ state, state_code, state_reason }: TableStatus['partitions'][number]): string {

@@ -24,6 +24,7 @@ import {
   statement,
 } from '../steps.ts'
 import { findClaimed } from './claims.ts'
+import { giveTopicOffsets } from './dead-letter-topics.ts'
 import { appendEvent } from './events.ts'
 import { findDeadLetterTable, raiseVersion } from './tables.ts'
 import {
@@ -167,6 +168,8 @@ function* keepFiles(task: Task, { files }: TaskCommit, version: bigint | undefin
       }
     }),
   )
+  if (letters !== undefined && lettersVersion !== undefined)
+    yield* giveTopicOffsets(letters.table_id, task.task_key)
 }
 
 /** A hole in the source is the brokers' loss: reported with the commit that passes over it, so that no crash hides it. */
@@ -265,4 +268,5 @@ function* makeLettersLive(task: Task): Steps<void> {
   if (staged === undefined || staged.count === 0n) return
   const version = yield* raiseVersion(letters.table_id)
   yield* change(makeLive, { taskKey: task.task_key, tableId: letters.table_id, version })
+  yield* giveTopicOffsets(letters.table_id, task.task_key)
 }

@@ -49,6 +49,7 @@ const insertTable = insertStatement('iceberg_table', [
 ])
 const insertSchema = insertStatement('table_schema', ['table_id', 'schema_id', 'schema_json'])
 const insertSpec = insertStatement('partition_spec', ['table_id', 'spec_id', 'spec_json'])
+const insertTopic = insertStatement('dead_letter_topic', ['table_id'])
 const updateState = statement(
   (db, p: { tableId: string; state: Row<'iceberg_table'>['state']; reason: string | null }) =>
     db
@@ -132,6 +133,7 @@ function* insertNewTable(table: NewTable, parentTableId: string | undefined): St
     spec_id: table.spec.specId,
     spec_json: stringifyExactJson(partitionSpecToJson(table.spec)),
   })
+  if (parentTableId !== undefined) yield* change(insertTopic, { table_id: table.tableId })
 }
 
 function nameOrLocationTaken(table: NewTable, taken: Row<'iceberg_table'>): AppError {

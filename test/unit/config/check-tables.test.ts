@@ -201,7 +201,6 @@ describe('tables', () => {
   it.each([
     ['sort_by: [ id ]', /`sort_by` is designed but not built/],
     ['retention_ttl: 30d', /`retention_ttl` is designed but not built/],
-    ['dlq_url: s3://x', /`dlq_url` is designed but not built/],
     ['source_format: avro', /`source_format: avro` is designed but not built/],
     ['source_format: protobuf', /`source_format: protobuf` is designed but not built/],
     ['schema_mode: registry', /`schema_mode: registry` is designed but not built/],

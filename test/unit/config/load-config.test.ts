@@ -69,6 +69,7 @@ tables:
     commit_interval: 1m30s
     dlq_mode: stop
     dlq_max_ratio: 0.01
+    dlq_url: s3://letters/topics/
     unknown_fields: dlq
     metadata_columns: flat
     compression: snappy
@@ -107,6 +108,7 @@ limits:
       name: 'analytics.eu.orders',
       fields: [{ id: 7, name: 'at', required: true, doc: 'when', type: { kind: 'timestamptz' } }],
       fieldOptions: new Map([['at', { epochUnit: 'millis' }]]),
+      dlqUrl: 's3://letters/topics',
       partitionBy: [
         { transform: { kind: 'day' }, column: 'at' },
         { transform: { kind: 'identity' }, column: '_kafka_partition' },

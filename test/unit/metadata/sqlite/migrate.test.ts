@@ -108,4 +108,32 @@ describe('readMigrations', () => {
     for (const { sql } of migrations) db.exec(sql)
     db.close()
   })
+
+  it('gives dead letters that were committed before there were topics their offsets in the order of their commits', () => {
+    const [initial, topics] = readMigrations()
+    const db = new DatabaseSync(':memory:')
+    db.exec(initial?.sql ?? '')
+    const table = (id: string, kind: string, parent: string) =>
+      `insert into iceberg_table (table_id, name, kind, parent_table_id, location, current_schema_id, default_spec_id, last_column_id, last_partition_id, properties, declaration, created_at_ms)
+       values ('${id}', '${id}', '${kind}', ${parent}, '/${id}', 0, 0, 1, 999, '{}', '{}', 0);
+       insert into table_schema values ('${id}', 0, '{}'); insert into partition_spec values ('${id}', 0, '{}');`
+    const file = (tableId: string, path: string, count: number, version: string) =>
+      `insert into data_file (table_id, path, task_key, spec_id, partition, record_count, file_size_bytes, encoded, added_version)
+       values ('${tableId}', '${path}', 1, 0, '[]', ${count}, 100, x'00', ${version});`
+    db.exec(`${table('rows', 'rows', 'null')}${table('letters', 'dead_letters', "'rows'")}${table('other', 'rows', 'null')}${table('quiet', 'dead_letters', "'other'")}
+      insert into convert_task (task_key, task_id, table_id, schema_id, spec_id, state, created_at_ms) values (1, 't', 'rows', 0, 0, 'committed', 0);
+      ${file('letters', 'second', 5, '2')}${file('letters', 'first-b', 4, '1')}${file('letters', 'first-a', 3, '1')}
+      ${file('letters', 'staged', 9, 'null')}${file('rows', 'of-rows', 70, '1')}`)
+    db.exec(topics?.sql ?? '')
+    expect(db.prepare('select base_offset, path from dead_letter_topic_file').all()).toMatchObject([
+      { base_offset: 0, path: 'first-a' },
+      { base_offset: 3, path: 'first-b' },
+      { base_offset: 7, path: 'second' },
+    ])
+    expect(db.prepare('select table_id, next_offset from dead_letter_topic order by 1').all()).toMatchObject([
+      { table_id: 'letters', next_offset: 12 },
+      { table_id: 'quiet', next_offset: 0 },
+    ])
+    db.close()
+  })
 })

@@ -8,6 +8,7 @@ import {
   converted,
   followTopic,
   idOf,
+  LETTERS,
   NOTE,
   planned,
   sliceOf,
@@ -46,6 +47,7 @@ it('every statement of a table’s life searches by an index', async () => {
   const store = openSqliteMetadataStore({ path: ':memory:' })
   await store.migrate()
   await live(store)
+  await liveOfTopic(store)
   const statements = prepared.mock.calls
     .map(([sql]) => sql)
     .filter(sql => /^\s*(select|update|delete)/i.test(sql))
@@ -68,6 +70,17 @@ it('every statement of a table’s life searches by an index', async () => {
   expect(scans).toEqual([])
   await store.close()
 })
+
+/** The topic of the dead letters that the commits of `live` made. */
+async function liveOfTopic(store: ReturnType<typeof openSqliteMetadataStore>): Promise<void> {
+  await store.declareDeadLetterTopic(LETTERS, { topic: 'shop.orders.dlq', location: 's3://lake/t' })
+  await store.loadDeadLetterTopic(LETTERS)
+  const [file] = await store.listDeadLetterFiles(LETTERS, { fromOffset: 0n, limit: 9 })
+  await store.planDeadLetterSegment(LETTERS, { baseOffset: 0n, endOffset: file?.recordCount ?? 0n })
+  await store.failDeadLetterTopic(LETTERS, { code: 'c', message: 'm' })
+  await store.completeDeadLetterSegment(LETTERS, 0n)
+  await store.listDeadLetterSegments(LETTERS, { fromOffset: 0n, limit: 9 })
+}
 
 async function live(store: ReturnType<typeof openSqliteMetadataStore>): Promise<void> {
   await followTopic(store, 2)

@@ -1,0 +1,102 @@
+/** Keeps the dead-letter topic of a declared table up to what is committed: at every commit interval, or now. */
+import type { DeadLetterTopic } from '../../shared/metadata/metadata-store.ts'
+import { withLease } from '../../shared/metadata/with-lease.ts'
+import { AppError } from '../../shared/runtime/errors.ts'
+import { runLoop } from '../../shared/runtime/loop.ts'
+import { type Parts, problemOf } from '../parts.ts'
+import type { DeclaredTable } from '../tables/declare-table.ts'
+import { topicPlaceOf } from './topic-place.ts'
+import { writeTopic } from './write-topic.ts'
+
+/** How long `renderNow` waits for another process that is rendering the same topic, and how often it tries what fails. */
+const MAX_BUSY_WAITS = 600
+const BUSY_WAIT_MS = 200
+const MAX_ATTEMPTS = 5
+const FIRST_RETRY_DELAY_MS = 200
+
+export async function renderUntilStopped(
+  parts: Parts,
+  table: DeclaredTable,
+  signal: AbortSignal,
+): Promise<void> {
+  const { runtime } = parts
+  const intervalMs = table.config.commitIntervalMs
+  const onFailure = problemOf(parts, whereOf(table))
+  await runLoop({ runtime, signal, intervalMs, onFailure }, async () => {
+    await renderRound(parts, table, signal)
+    return { again: false }
+  })
+}
+
+/** Answers with why dead letters are not in their topic, in words. */
+export async function renderNow(
+  parts: Parts,
+  table: DeclaredTable,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  let waits = 0
+  for (let attempts = 1; ; ) {
+    const outcome = await renderOnce(parts, table, signal)
+    if (outcome.kind === 'done') return []
+    const isBusy = outcome.kind === 'busy'
+    const mayTryAgain = isBusy
+      ? ++waits < MAX_BUSY_WAITS
+      : outcome.error.next === 'retry' && attempts < MAX_ATTEMPTS
+    if (!mayTryAgain || signal.aborted) {
+      const why = isBusy ? 'another process has been rendering it for too long' : outcome.error.message
+      return [`${whereOf(table)}: ${why}`]
+    }
+    await parts.runtime.sleep(isBusy ? BUSY_WAIT_MS : FIRST_RETRY_DELAY_MS * 2 ** attempts, signal)
+    if (!isBusy) attempts++
+  }
+}
+
+type RoundOutcome = { readonly kind: 'done' } | { readonly kind: 'busy' }
+
+async function renderOnce(
+  parts: Parts,
+  table: DeclaredTable,
+  signal: AbortSignal,
+): Promise<RoundOutcome | { readonly kind: 'failed'; readonly error: AppError }> {
+  try {
+    return await renderRound(parts, table, signal)
+  } catch (error) {
+    if (!(error instanceof AppError) || error.next === 'fatal') throw error
+    problemOf(parts, whereOf(table))(error)
+    return { kind: 'failed', error }
+  }
+}
+
+/** Renders all that was committed when it began, or up to the segment under way when told to stop. */
+export async function renderRound(
+  parts: Parts,
+  table: DeclaredTable,
+  signal: AbortSignal,
+): Promise<RoundOutcome> {
+  const { metadata } = parts
+  const { tableId } = table.deadLetters
+  if (!hasPending(await metadata.loadDeadLetterTopic(tableId))) return { kind: 'done' }
+  const outcome = await withLease(parts, `dead-letter-topic:${tableId}`, async (): Promise<RoundOutcome> => {
+    const topic = await metadata.loadDeadLetterTopic(tableId)
+    if (!hasPending(topic)) return { kind: 'done' }
+    try {
+      for await (const rendered of writeTopic(parts, topic, topicPlaceOf(parts, table.config))) {
+        parts.report({ kind: 'rendered', table: table.config.name, topic: topic.topic, ...rendered })
+        if (signal.aborted) break
+      }
+    } catch (error) {
+      // What waits for a person is kept where people look, and tried again all the same: it may have been put right.
+      if (error instanceof AppError && error.next === 'park')
+        await metadata.failDeadLetterTopic(tableId, error)
+      throw error
+    }
+    return { kind: 'done' }
+  })
+  return outcome ?? { kind: 'busy' }
+}
+
+function hasPending(topic: DeadLetterTopic | undefined): topic is DeadLetterTopic {
+  return topic !== undefined && topic.renderedOffset < topic.endOffset
+}
+
+const whereOf = ({ config }: DeclaredTable) => `${config.name}: dead-letter topic`

@@ -1,0 +1,105 @@
+/**
+ * Renders the dead letters that a commit has given offsets as segments of their topic: segment planned → `.kfs` → `.index` → rendered.
+ *
+ * The plan fixes where a segment ends and what its header says, so that after a crash anywhere the next round, or another process,
+ * writes the same bytes under the same keys. Segments are not compressed: their bytes must not hang on the version of a codec.
+ */
+import type { DeadLetterTopic, MetadataStore } from '../../shared/metadata/metadata-store.ts'
+import { resolveUrl } from '../../shared/object-store/locations.ts'
+import type { ObjectStore } from '../../shared/object-store/object-store.ts'
+import { putImmutable } from '../../shared/object-store/put-immutable.ts'
+import { AppError } from '../../shared/runtime/errors.ts'
+import { BatchCollector } from '../../shared/segment/batch-collector.ts'
+import { assembleSegment, type WrittenSegment } from '../../shared/segment/segment-writer.ts'
+import { readTopicRecords } from './read-topic-records.ts'
+import { segmentKeysOf, type TopicPlace } from './topic-place.ts'
+
+/** What brokers cut segments at by default. */
+const SEGMENT_BYTES = 4 * 1024 * 1024
+/** Small records make no larger segments than this many of them. */
+const MAX_SEGMENT_RECORDS = 10_000n
+
+export interface WriteContext {
+  readonly metadata: MetadataStore
+  readonly warehouse: ObjectStore
+}
+
+export interface RenderedRange {
+  readonly baseOffset: bigint
+  readonly endOffset: bigint
+  readonly url: string
+}
+
+/** Yields each segment once it is rendered. Errors: `dead-letter-topic-differs`, `dead-letter-topic-overtaken`, those of reading and of the stores. */
+export async function* writeTopic(
+  context: WriteContext,
+  { tableId, renderedOffset, endOffset, planned }: DeadLetterTopic,
+  place: TopicPlace,
+): AsyncGenerator<RenderedRange> {
+  let begun = planned
+  let collector = collectorAt(renderedOffset)
+  const range = { fromOffset: renderedOffset, endOffset }
+  let baseOffset = renderedOffset
+  for await (const { record } of readTopicRecords(context, tableId, range)) {
+    collector.append(record)
+    const isWhole =
+      begun === undefined
+        ? collector.endOffset === endOffset || isFull(collector, baseOffset)
+        : collector.endOffset === begun.endOffset
+    if (!isWhole) continue
+    const segment =
+      begun ?? (await planSegment(context, tableId, { baseOffset, endOffset: collector.endOffset }))
+    const url = await putSegment(place, assembleSegment(collector.take(), segment))
+    await context.metadata.completeDeadLetterSegment(tableId, baseOffset)
+    yield { baseOffset, endOffset: segment.endOffset, url }
+    begun = undefined
+    baseOffset = segment.endOffset
+    collector = collectorAt(baseOffset)
+  }
+}
+
+function collectorAt(baseOffset: bigint): BatchCollector {
+  return new BatchCollector({ codec: 'none', baseOffset, maxBatchBytes: SEGMENT_BYTES })
+}
+
+function isFull(collector: BatchCollector, baseOffset: bigint): boolean {
+  return collector.pendingBytes >= SEGMENT_BYTES || collector.endOffset - baseOffset >= MAX_SEGMENT_RECORDS
+}
+
+async function planSegment(
+  { metadata }: WriteContext,
+  tableId: string,
+  range: { readonly baseOffset: bigint; readonly endOffset: bigint },
+) {
+  const segment = await metadata.planDeadLetterSegment(tableId, range)
+  if (segment !== undefined) return segment
+  throw new AppError({
+    code: 'dead-letter-topic-overtaken',
+    next: 'retry',
+    message: `Planning the dead-letter segment at offset ${range.baseOffset} of table ${tableId}: another process has planned it meanwhile; what is left is looked for again.`,
+    details: { tableId, baseOffset: range.baseOffset },
+  })
+}
+
+/** Answers with the URL of the segment. */
+async function putSegment(place: TopicPlace, written: WrittenSegment): Promise<string> {
+  const { store } = place
+  const keys = segmentKeysOf(place, written.baseOffset)
+  const [segmentUrl, indexUrl] = [resolveUrl(store.url, keys.segment), resolveUrl(store.url, keys.index)]
+  const outcome = await putImmutable(store, segmentUrl, written.segment)
+  if (outcome === 'differs') throw differs(segmentUrl)
+  // A segment much older than its index looks like a broker's orphan, and readers would wait for its replacement (docs/kfs.md).
+  if (outcome === 'same' && (await store.head(keys.index)) === undefined)
+    await store.put(keys.segment, written.segment)
+  if ((await putImmutable(store, indexUrl, written.index)) === 'differs') throw differs(indexUrl)
+  return segmentUrl
+}
+
+function differs(url: string): AppError {
+  return new AppError({
+    code: 'dead-letter-topic-differs',
+    next: 'park',
+    message: `Writing ${url}: another content stands there already, and is left alone. Another deployment or program writes to this topic. Move what is not Tidewater's away; rendering goes on by itself.`,
+    details: { url },
+  })
+}
