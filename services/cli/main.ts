@@ -71,6 +71,7 @@ function buildProgram(runs: Runs): Command {
     .description('how far each table and partition has come')
     .option('--json', 'as JSON')
     .action(runs(async () => (await import('./commands/status.ts')).status))
+  addEvents(program, runs)
   addTableCommands(program, runs)
   program
     .command('audit')
@@ -83,6 +84,19 @@ function buildProgram(runs: Runs): Command {
   addDeadLetterCommands(program, runs)
   addOperatorCommands(program, runs)
   return program
+}
+
+function addEvents(program: Command, runs: Runs): void {
+  program
+    .command('events')
+    .description('what happened that a person may have to act on, and what to do about it')
+    .option('--follow', 'go on with what comes, until interrupted')
+    .option('--type <types>', 'only these types, with commas between them')
+    .option('--severity <severities>', 'only these: error, warning, info')
+    .option('--table <name>', 'only events of this table')
+    .option('--limit <n>', 'at most this many of the newest', wholeNumber, 20)
+    .option('--json', 'one CloudEvent a line')
+    .action(runs(async () => (await import('./commands/events.ts')).events))
 }
 
 function addTableCommands(program: Command, runs: Runs): void {

@@ -59,7 +59,8 @@ export function cloudEventOf(event: EventRecord, source: string): CloudEvent {
 /** When the state that the event tells of began: with the event, unless it says otherwise. */
 function sinceMsOf({ atMs, details }: EventRecord): number {
   const { sinceMs } = details
-  return typeof sinceMs === 'number' && Number.isSafeInteger(sinceMs) ? sinceMs : atMs
+  const isTime = typeof sinceMs === 'number' && Number.isInteger(sinceMs) && sinceMs >= 0 && sinceMs <= atMs
+  return isTime ? sinceMs : atMs
 }
 
 function subjectOf({ table, topic, partition }: EventRecord): string | undefined {

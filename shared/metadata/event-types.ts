@@ -107,10 +107,23 @@ export function isEventType(type: string): type is EventType {
   return TYPES.has(type)
 }
 
-export function eventTypesOf(severity: Severity): readonly EventType[] {
+function eventTypesOf(severity: Severity): readonly EventType[] {
   return [...TYPES].flatMap(([type, facts]) =>
     facts.severity === severity && isEventType(type) ? [type] : [],
   )
+}
+
+/** Those of the given types that have one of the given severities; `undefined` for all types. */
+export function eventTypesMatching({
+  types,
+  severities,
+}: {
+  readonly types: readonly EventType[] | undefined
+  readonly severities: readonly Severity[] | undefined
+}): readonly EventType[] | undefined {
+  const ofSeverity = severities?.flatMap(eventTypesOf)
+  if (types === undefined || ofSeverity === undefined) return types ?? ofSeverity
+  return types.filter(type => ofSeverity.includes(type))
 }
 
 /** What to do about one event, with its own names filled in; a name that it does not have stays in angle brackets. */

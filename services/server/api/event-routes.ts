@@ -2,8 +2,7 @@
 import { z } from 'zod'
 import {
   EVENT_TYPES,
-  type EventType,
-  eventTypesOf,
+  eventTypesMatching,
   isEventType,
   SEVERITIES,
 } from '../../../shared/metadata/event-types.ts'
@@ -45,7 +44,7 @@ export const eventRoutes: readonly ApiRoute[] = [
           'query-invalid',
           'before goes back and after goes forward: give one of the two.',
         )
-      const types = typesOf(type, severity)
+      const types = eventTypesMatching({ types: type, severities: severity })
       const events = await metadata.listEvents({
         limit,
         ...(types !== undefined && { types }),
@@ -57,13 +56,3 @@ export const eventRoutes: readonly ApiRoute[] = [
     },
   }),
 ]
-
-/** `undefined` for all. */
-export function typesOf(
-  types: readonly EventType[] | undefined,
-  severities: typeof SEVERITIES | undefined,
-): readonly EventType[] | undefined {
-  const ofSeverity = severities?.flatMap(eventTypesOf)
-  if (types === undefined || ofSeverity === undefined) return types ?? ofSeverity
-  return types.filter(type => ofSeverity.includes(type))
-}

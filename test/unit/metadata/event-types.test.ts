@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import {
   EVENT_TYPES,
-  eventTypesOf,
+  eventTypesMatching,
   factsOfEvent,
   isEventType,
   SEVERITIES,
+  type Severity,
   whatToDoAbout,
 } from '../../../shared/metadata/event-types.ts'
 
@@ -31,8 +32,17 @@ describe('the table of event types', () => {
   })
 
   it('parts into severities', () => {
-    expect(SEVERITIES.flatMap(eventTypesOf).sort()).toEqual(Object.keys(EVENT_TYPES).sort())
-    expect(eventTypesOf('error')).toContain('partition.stopped')
+    const ofSeverity = (severity: Severity) =>
+      eventTypesMatching({ types: undefined, severities: [severity] }) ?? []
+    expect(SEVERITIES.flatMap(ofSeverity).sort()).toEqual(Object.keys(EVENT_TYPES).sort())
+    expect(ofSeverity('error')).toContain('partition.stopped')
+  })
+
+  it('can be chosen by type and severity at once, or not at all', () => {
+    const types = ['partition.stopped', 'source.gap'] as const
+    expect(eventTypesMatching({ types, severities: ['warning', 'info'] })).toEqual(['source.gap'])
+    expect(eventTypesMatching({ types, severities: undefined })).toEqual(types)
+    expect(eventTypesMatching({ types: undefined, severities: undefined })).toBeUndefined()
   })
 })
 
