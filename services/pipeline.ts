@@ -14,6 +14,7 @@ import {
 } from './converter/convert-loop.ts'
 import { purgeNow, purgeUntilStopped } from './dead-letter/dead-letter-retention.ts'
 import { renderNow, renderUntilStopped } from './dead-letter/topic-loop.ts'
+import { watchStallsUntilStopped } from './monitor/watch-stalls.ts'
 import type { Parts } from './parts.ts'
 import { noteMissingTopic, planEverything, planUntilStopped } from './planning/plan-loop.ts'
 import { publishNow, publishUntilStopped } from './publisher/publish-loop.ts'
@@ -26,7 +27,10 @@ const MAX_PASSES = 100
 export async function runPipeline(parts: Parts, signal: AbortSignal): Promise<void> {
   const tables = await declareTables(parts)
   await withStages(parts, tables, signal, async running => {
-    await Promise.all(tables.map(table => planUntilStopped(parts, table, running)))
+    await Promise.all([
+      ...tables.map(table => planUntilStopped(parts, table, running)),
+      watchStallsUntilStopped(parts, tables, running),
+    ])
   })
 }
 

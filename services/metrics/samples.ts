@@ -6,6 +6,7 @@ import type {
   StoreFigures,
   TableFigures,
 } from '../../shared/metadata/figures.ts'
+import { isStalled } from '../../shared/metadata/stalls.ts'
 import type { Sample } from './instruments.ts'
 import { MAX_PARTITION_SERIES } from './metric-table.ts'
 
@@ -27,13 +28,12 @@ export function samplesOf(figures: StoreFigures): readonly Sample[] {
     // Dead letters stand under the name of the table whose they are.
     const name = names.get(table.parentTableId ?? table.tableId) ?? table.name
     samples.push(...dataSamples(table, name), ...publicationSamples(table, name, figures.atMs))
-    if (table.kind === 'rows')
-      samples.push(
-        ...rowTableSamples(table),
-        ...countSamples(name, partitionsByTable.get(table.tableId) ?? []),
-      )
+    if (table.kind === 'rows') {
+      const partitions = partitionsByTable.get(table.tableId) ?? []
+      samples.push(...rowTableSamples(table), ...sourceSamples(table, partitions, figures.atMs))
+    }
   }
-  return [...samples, ...partitionSamples(figures.partitions, names)]
+  return [...samples, ...partitionSamples(figures)]
 }
 
 function dataSamples({ kind, summary, snapshotCount }: TableFigures, table: string): readonly Sample[] {
@@ -83,7 +83,13 @@ function newestShown({ shownSummary }: PublicationFigures): number | undefined {
   return text === undefined ? undefined : Number(text)
 }
 
-function rowTableSamples({ name: table, state: current, tasks, accounted }: TableFigures): readonly Sample[] {
+function rowTableSamples({
+  name: table,
+  state: current,
+  tasks,
+  accounted,
+  deadLettersByCode,
+}: TableFigures): readonly Sample[] {
   const without = {
     absent: accounted.absent,
     control: accounted.control,
@@ -92,11 +98,11 @@ function rowTableSamples({ name: table, state: current, tasks, accounted }: Tabl
   }
   return [
     { name: 'tidewater_rows_committed_total', labels: { table }, value: Number(accounted.rows) },
-    {
-      name: 'tidewater_dead_letters_committed_total',
-      labels: { table },
-      value: Number(accounted.deadLetters),
-    },
+    ...[...deadLettersByCode].map(([code, count]) => ({
+      name: 'tidewater_dead_letters_committed_total' as const,
+      labels: { table, code },
+      value: Number(count),
+    })),
     ...Object.entries(without).map(([reason, count]) => ({
       name: 'tidewater_offsets_without_record_total' as const,
       labels: { table, reason },
@@ -120,29 +126,58 @@ function rowTableSamples({ name: table, state: current, tasks, accounted }: Tabl
   ]
 }
 
-function countSamples(table: string, partitions: readonly PartitionFigures[]): readonly Sample[] {
-  return STATES.map(state => ({
-    name: 'tidewater_partitions' as const,
-    labels: { table, state },
-    value: partitions.filter(partition => partition.state === state).length,
-  }))
+function sourceSamples(
+  table: TableFigures,
+  partitions: readonly PartitionFigures[],
+  atMs: number,
+): readonly Sample[] {
+  const labels = { table: table.name }
+  const waitingSinceMs = partitions.reduce(
+    (oldest, { waitingSinceMs: since = atMs }) => Math.min(oldest, since),
+    atMs,
+  )
+  const stalled = partitions.filter(partition => isStalled(partition, table.state)).length
+  return [
+    { name: 'tidewater_ingestion_lag_seconds', labels, value: (atMs - waitingSinceMs) / 1000 },
+    {
+      name: 'tidewater_offset_lag',
+      labels,
+      value: partitions.reduce((sum, partition) => sum + lagOf(partition), 0),
+    },
+    { name: 'tidewater_partitions_stalled', labels, value: stalled },
+    ...STATES.map(state => ({
+      name: 'tidewater_partitions' as const,
+      labels: { ...labels, state },
+      value: partitions.filter(partition => partition.state === state).length,
+    })),
+  ]
 }
 
-function partitionSamples(
-  partitions: readonly PartitionFigures[],
-  names: ReadonlyMap<string, string>,
-): readonly Sample[] {
-  const shown = partitions.slice(0, MAX_PARTITION_SERIES)
+function lagOf({ sourceEndOffset, committedOffset }: PartitionFigures): number {
+  return Math.max(0, Number(sourceEndOffset - committedOffset))
+}
+
+function partitionSamples({ partitions, tables }: StoreFigures): readonly Sample[] {
+  const byId = new Map(tables.map(table => [table.tableId, table]))
+  const judged = partitions.map(partition => {
+    const stalled = isStalled(partition, byId.get(partition.tableId)?.state)
+    return { partition, stalled, lag: lagOf(partition) }
+  })
+  // Those that somebody may have to look at are shown, whatever their number.
+  if (judged.length > MAX_PARTITION_SERIES)
+    judged.sort((a, b) => Number(b.stalled) - Number(a.stalled) || b.lag - a.lag)
+  const shown = judged.slice(0, MAX_PARTITION_SERIES)
   return [
-    {
-      name: 'tidewater_partition_series_omitted',
-      labels: {},
-      value: partitions.length - shown.length,
-    },
-    ...shown.map(({ tableId, topic, partition, committedOffset }) => ({
-      name: 'tidewater_partition_committed_offset' as const,
-      labels: { table: names.get(tableId) ?? tableId, topic, partition: String(partition) },
-      value: Number(committedOffset),
-    })),
+    { name: 'tidewater_partition_series_omitted', labels: {}, value: judged.length - shown.length },
+    ...shown.flatMap(({ partition: of, stalled, lag }): readonly Sample[] => {
+      const { tableId, topic, partition, committedOffset, sourceEndOffset } = of
+      const labels = { table: byId.get(tableId)?.name ?? tableId, topic, partition: String(partition) }
+      return [
+        { name: 'tidewater_partition_offset_lag', labels, value: lag },
+        { name: 'tidewater_partition_source_end_offset', labels, value: Number(sourceEndOffset) },
+        { name: 'tidewater_partition_committed_offset', labels, value: Number(committedOffset) },
+        { name: 'tidewater_partition_stalled', labels, value: stalled ? 1 : 0 },
+      ]
+    }),
   ]
 }

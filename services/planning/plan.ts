@@ -6,7 +6,7 @@
  *   a task, so that a thousand of them make one file; a partition with work in flight waits up to the whole interval for it to end,
  *   because its slice may share a task only at its committed offset.
  */
-import type { TaskSlice } from '../../shared/flow.ts'
+import type { NewSlice } from '../../shared/metadata/metadata-store.ts'
 import type { ReadySegment } from '../discovery/examine-listing.ts'
 
 /** Slices that one task may mix; bounds its memory and its commit. */
@@ -41,8 +41,8 @@ export interface PlanOptions {
 export function cutTasks(
   partitions: readonly PendingPartition[],
   options: PlanOptions,
-): readonly (readonly TaskSlice[])[] {
-  const own: TaskSlice[][][] = []
+): readonly (readonly NewSlice[])[] {
+  const own: NewSlice[][][] = []
   const shared: SizedSlice[] = []
   for (const partition of partitions) {
     const { full, rest } = cutPartition(partition, options.taskTargetBytes)
@@ -58,7 +58,7 @@ export function cutTasks(
 }
 
 /** The first task of each partition, then the second of each, and so on: one partition's backlog does not hold up the others. */
-function inTurns(own: readonly (readonly TaskSlice[][])[]): readonly TaskSlice[][] {
+function inTurns(own: readonly (readonly NewSlice[][])[]): readonly NewSlice[][] {
   const longest = own.reduce((most, tasks) => Math.max(most, tasks.length), 0)
   return Array.from({ length: longest }, (_, turn) =>
     own.map(tasks => tasks[turn]).filter(task => task !== undefined),
@@ -66,7 +66,7 @@ function inTurns(own: readonly (readonly TaskSlice[][])[]): readonly TaskSlice[]
 }
 
 interface SizedSlice {
-  readonly slice: TaskSlice
+  readonly slice: NewSlice
   readonly sizeBytes: number
 }
 
@@ -114,6 +114,7 @@ function sliceOf(
       sizeBytes,
       etag,
     }))
+  const landedAtMs = partition.segments[cut.from]?.landedAtMs
   return {
     sizeBytes: cut.sizeBytes,
     slice: {
@@ -123,14 +124,15 @@ function sliceOf(
       startOffset: cut.startOffset,
       endOffset: cut.endOffset,
       segments,
+      ...(landedAtMs !== undefined && { landedAtMs }),
     },
   }
 }
 
 /** First-fit in the given order: tasks close as soon as the next slice would pass the target. */
-function packShared(slices: readonly SizedSlice[], targetBytes: number): readonly (readonly TaskSlice[])[] {
-  const tasks: TaskSlice[][] = []
-  let current: TaskSlice[] = []
+function packShared(slices: readonly SizedSlice[], targetBytes: number): readonly (readonly NewSlice[])[] {
+  const tasks: NewSlice[][] = []
+  let current: NewSlice[] = []
   let sizeBytes = 0
   for (const { slice, sizeBytes: sliceBytes } of slices) {
     if (

@@ -9,6 +9,7 @@ import type { StartFromConfig } from '../../shared/config/config.ts'
 import type {
   MetadataStore,
   PartitionId,
+  SourceEnd,
   SourcePartition,
   TableDetail,
 } from '../../shared/metadata/metadata-store.ts'
@@ -120,6 +121,7 @@ export function createTablePlanner(context: PlannerContext): TablePlanner {
     const startedMs = runtime.monotonicMs()
     const visits = await mapBounded(due, MAX_CONCURRENT_LISTINGS, partition => visitAlone(partition, options))
     const listingMs = runtime.monotonicMs() - startedMs
+    await noteEnds(visits)
     const pending = visits.map(visited => visited.pending).filter(found => found !== undefined)
     const plannedTasks = await plan(pending, { ...options, maxTasks })
     failures.push(...visits.map(visited => visited.failure).filter(failure => failure !== undefined))
@@ -131,6 +133,11 @@ export function createTablePlanner(context: PlannerContext): TablePlanner {
       waiting: visits.flatMap(visited => visited.waiting),
       ...(due.length > 0 && { listingMs }),
     }
+  }
+
+  async function noteEnds(visits: readonly Visit[]): Promise<void> {
+    const ends = visits.map(visited => visited.end).filter(end => end !== undefined)
+    if (ends.length > 0) await context.metadata.noteSourceEnds(context.table.tableId, ends)
   }
 
   /** What a stopped partition has in flight waits for a person, and must not hold up the others (DESIGN invariant 4). */
@@ -181,8 +188,10 @@ export function createTablePlanner(context: PlannerContext): TablePlanner {
     known.nextPollMs = nowMs + known.intervalMs
     if (inTime === undefined) delete known.waitingSinceMs
     else known.waitingSinceMs ??= nowMs
+    const end = found === 'moved' ? undefined : newEndOf(partition, discovery)
     return {
       moved: found === 'moved',
+      ...(end !== undefined && { end }),
       waiting: waitingOf(partition, discovery, options),
       ...(inTime !== undefined && { pending: pendingOf(partition, inTime, known.waitingSinceMs ?? nowMs) }),
     }
@@ -224,10 +233,29 @@ export function createTablePlanner(context: PlannerContext): TablePlanner {
 }
 
 interface Visit {
+  /** How far the source goes, if that is news. */
+  readonly end?: SourceEnd
   readonly pending?: PendingPartition
   readonly waiting: readonly WaitingSegment[]
   readonly moved: boolean
   readonly failure?: unknown
+}
+
+/**
+ * How far the source goes, if that is news: nothing is written while nothing lands. Unknown where the listing does not follow from what
+ * is planned. The age of what is not planned matters only while nothing else is under way.
+ */
+function newEndOf(partition: SourcePartition, discovery: PartitionDiscovery): SourceEnd | undefined {
+  const { topic, partition: number, incarnation, plannedOffset, committedOffset, sourceEndOffset } = partition
+  const { following, endOffset = plannedOffset } = discovery
+  if (following.kind !== 'segments') return undefined
+  const of = { topic, partition: number, incarnation }
+  const [oldest] = following.segments
+  if (endOffset <= plannedOffset || oldest === undefined)
+    return sourceEndOffset === plannedOffset ? undefined : { ...of, endOffset: plannedOffset }
+  const unplannedSinceMs = oldest.landedAtMs
+  const isOlder = plannedOffset === committedOffset && partition.unplannedSinceMs !== unplannedSinceMs
+  return sourceEndOffset !== endOffset || isOlder ? { ...of, endOffset, unplannedSinceMs } : undefined
 }
 
 interface Found {

@@ -6,9 +6,11 @@ import type {
   SnapshotRecord,
   SourcePartition,
   TableDetail,
+  TableRecord,
   TaskRecord,
   TaskState,
 } from '../../shared/metadata/metadata-store.ts'
+import { isStalled } from '../../shared/metadata/stalls.ts'
 
 const MAX_PARKED_TASKS = 100
 const MAX_EVENTS = 20
@@ -70,6 +72,12 @@ export interface PartitionStatus {
   readonly first_offset: bigint
   readonly committed_offset: bigint
   readonly planned_offset: bigint
+  /** End of what the source holds, as discovery last saw it. */
+  readonly source_end_offset: bigint
+  /** Offsets that the source holds beyond the watermark. */
+  readonly lag: bigint
+  /** Whether the source moves and the watermark has not for two commit intervals, or the partition or its table stopped. */
+  readonly stalled: boolean
   readonly tasks_in_flight: number
   readonly state: 'active' | 'paused' | 'stopped'
   readonly state_code: string | null
@@ -144,7 +152,7 @@ async function tableStatus(
     newest_record_at_ms: newest < 0 ? null : newest,
     tasks: await metadata.countTasks(tableId),
     parked_tasks: parked.map(parkedStatus),
-    partitions: partitions.map(partitionStatus),
+    partitions: partitions.map(partition => partitionStatus(partition, table.state)),
     publications: await publicationsOf(metadata, tableId, snapshots),
     dead_letter_publications:
       deadLetters === undefined
@@ -200,7 +208,10 @@ export async function topicStatus(
   }
 }
 
-export function partitionStatus(partition: SourcePartition): PartitionStatus {
+export function partitionStatus(
+  partition: SourcePartition,
+  tableState: TableRecord['state'],
+): PartitionStatus {
   return {
     topic: partition.topic,
     partition: partition.partition,
@@ -208,6 +219,9 @@ export function partitionStatus(partition: SourcePartition): PartitionStatus {
     first_offset: partition.firstOffset,
     committed_offset: partition.committedOffset,
     planned_offset: partition.plannedOffset,
+    source_end_offset: partition.sourceEndOffset,
+    lag: partition.sourceEndOffset - partition.committedOffset,
+    stalled: isStalled(partition, tableState),
     tasks_in_flight: partition.tasksInFlight,
     state: partition.state,
     state_code: partition.stateCode ?? null,

@@ -163,7 +163,7 @@ export async function describeTable(
     },
     // Dead letters are committed with the rows of their table, from the same offsets.
     source_partitions: (await metadata.listPartitions((parent ?? table).tableId)).map(partition => ({
-      ...partitionStatus(partition),
+      ...partitionStatus(partition, (parent ?? table).state),
       newest_record_at_ms: partition.maxTimestampMs < 0 ? null : partition.maxTimestampMs,
     })),
     publications: (await metadata.listPublications(tableId)).map(publication =>

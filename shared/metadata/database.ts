@@ -56,6 +56,10 @@ export interface Database {
     state_code: NullableText
     state_reason: NullableText
     max_timestamp_ms: DefaultInt
+    source_end_offset: DefaultInt
+    behind_since_ms: NullableInt
+    unplanned_since_ms: NullableInt
+    stalled_since_ms: NullableInt
     row_count: DefaultInt
     dead_letter_count: DefaultInt
     absent_count: DefaultInt
@@ -87,6 +91,7 @@ export interface Database {
     end_offset: Int
     segments: string
     state: SliceState
+    landed_at_ms: NullableInt
   }
   readonly slice_account: {
     task_key: Int
@@ -142,6 +147,7 @@ export interface Database {
     created_at_ms: Int
     state: 'planned' | 'rendered'
   }
+  readonly dead_letter_total: { table_id: string; code: string; count: Int }
   readonly manifest: {
     manifest_key: DefaultInt
     table_id: string

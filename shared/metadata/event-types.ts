@@ -33,6 +33,18 @@ export const EVENT_TYPES = {
     whatToDo:
       'See what the records look like (tidewater segment cat), mend the producer or the declaration or raise dlq_max_ratio, then: tidewater resume {table} --why …',
   },
+  'partition.stalled': {
+    severity: 'warning',
+    meaning:
+      'the source of this partition holds more than what is committed, and the watermark has not moved for two commit intervals. What was committed stays queryable.',
+    whatToDo:
+      'Read the message: it names the task at the watermark and its last error. Without an error, look whether processes run and keep up (tidewater status, queued and claimed tasks). partition.moving follows when it goes on.',
+  },
+  'partition.moving': {
+    severity: 'info',
+    meaning: 'the watermark of a partition that had stalled moves again.',
+    whatToDo: 'Nothing.',
+  },
   'task.failing': {
     severity: 'warning',
     meaning: 'a task has failed again and again for a reason that may pass, and is tried on.',

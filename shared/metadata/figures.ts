@@ -25,6 +25,8 @@ export interface TableFigures {
   readonly tasks: Readonly<Record<TaskState, number>>
   /** Offsets below the watermarks of all incarnations, by what became of them. */
   readonly accounted: AccountedOffsets
+  /** Dead letters below the watermarks, by code. */
+  readonly deadLettersByCode: ReadonlyMap<string, bigint>
   readonly snapshotCount: number
   /** Summary of the newest snapshot; empty before the first. */
   readonly summary: Readonly<Record<string, string>>
@@ -42,8 +44,11 @@ export interface AccountedOffsets {
 
 export type PartitionFigures = Pick<
   SourcePartition,
-  'tableId' | 'topic' | 'partition' | 'plannedOffset' | 'committedOffset' | 'state'
->
+  'tableId' | 'topic' | 'partition' | 'committedOffset' | 'sourceEndOffset' | 'state' | 'stalledSinceMs'
+> & {
+  /** When the oldest segment that is not committed landed, by the clock of the source's store; absent when there is none. */
+  readonly waitingSinceMs?: number
+}
 
 export interface PublicationFigures {
   readonly catalog: string

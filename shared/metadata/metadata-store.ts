@@ -18,6 +18,7 @@ import type { PartitionSpec, PartitionValue } from '../iceberg/partition-spec.ts
 import type { Schema } from '../iceberg/schema.ts'
 import type { EventType } from './event-types.ts'
 import type { StoreFigures } from './figures.ts'
+import type { StallCandidates, StallChange } from './stalls.ts'
 
 /** Events kept; older ones go as new ones come. */
 export const MAX_EVENTS = 10_000
@@ -96,6 +97,25 @@ export interface SourcePartition {
   readonly maxTimestampMs: number
   /** Tasks of this incarnation that are planned and not yet below the watermark. */
   readonly tasksInFlight: number
+  /** End of what the source holds, exclusive, as discovery last saw it; never below `plannedOffset`. */
+  readonly sourceEndOffset: bigint
+  /** Since when the source has held more than the watermark without the watermark moving, Unix ms; absent when there is nothing more. */
+  readonly behindSinceMs?: number
+  /** When the oldest segment that is not planned landed, by the store's clock, as discovery last noted it. */
+  readonly unplannedSinceMs?: number
+  /** `behindSinceMs` of the stall that was reported and is not over. */
+  readonly stalledSinceMs?: number
+}
+
+/** What discovery saw of one partition's source. */
+export interface SourceEnd {
+  readonly topic: string
+  readonly partition: number
+  readonly incarnation: number
+  /** Exclusive. */
+  readonly endOffset: bigint
+  /** When the oldest segment that is not planned landed, by the store's clock; absent when everything is planned. */
+  readonly unplannedSinceMs?: number
 }
 
 export interface PartitionId {
@@ -118,7 +138,12 @@ export interface NewTask {
   readonly schemaId: number
   readonly specId: number
   /** Each slice begins at its partition's planned offset, or the plan is stale. */
-  readonly slices: readonly TaskSlice[]
+  readonly slices: readonly NewSlice[]
+}
+
+export interface NewSlice extends TaskSlice {
+  /** When its first segment landed, Unix ms by the store's clock. */
+  readonly landedAtMs?: number
 }
 
 /**
@@ -505,6 +530,8 @@ export interface MetadataStore {
   registerPartition(
     input: PartitionId & { readonly incarnation: number; readonly firstOffset: bigint },
   ): Promise<SourcePartition>
+  /** Keeps how far the source goes. An end below what is planned counts as the planned offset; one of a past incarnation is ignored. */
+  noteSourceEnds(tableId: string, ends: readonly SourceEnd[]): Promise<void>
   /** Stops an active partition with a code and a reason, and records the event. Nothing happens when it is stopped already. */
   stopPartition(
     id: PartitionId,
@@ -722,4 +749,8 @@ export interface MetadataStore {
 
   /** Every table's figures on one state of the database, for metrics; costs by what is there now, not by history. */
   readFigures(): Promise<StoreFigures>
+  /** Partitions whose watermark has not moved for `forMs` although the source holds more, and those reported as stalled. */
+  listStallCandidates(forMs: number): Promise<StallCandidates>
+  /** Records that stalls began or ended, each with its event, unless another process did so or the watermark moved; answers those that it recorded. */
+  recordStalls(changes: readonly StallChange[]): Promise<readonly StallChange[]>
 }

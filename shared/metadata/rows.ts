@@ -34,6 +34,11 @@ export function toNumber(value: bigint): number {
   return narrow
 }
 
+/** `toNumber` for a column that may be NULL. */
+export function numberOrNull(value: bigint | null): number | null {
+  return value === null ? null : toNumber(value)
+}
+
 /** A property for an object spread: absent when the column is NULL. */
 export function present<K extends string, V>(key: K, value: V | null): { readonly [P in K]?: V } {
   // A computed key widens to `string`; the type above states the one key that there is.
@@ -86,6 +91,10 @@ export function partitionOf(row: Row<'source_partition'>, tasksInFlight: bigint)
     ...present('stateReason', row.state_reason),
     maxTimestampMs: toNumber(row.max_timestamp_ms),
     tasksInFlight: toNumber(tasksInFlight),
+    sourceEndOffset: row.source_end_offset,
+    ...present('behindSinceMs', numberOrNull(row.behind_since_ms)),
+    ...present('unplannedSinceMs', numberOrNull(row.unplanned_since_ms)),
+    ...present('stalledSinceMs', numberOrNull(row.stalled_since_ms)),
   }
 }
 

@@ -17,6 +17,7 @@ import { findPublishedTable, listPublishedNames } from './queries/published-tabl
 import { purgeDeadLetters } from './queries/purge-dead-letters.ts'
 import { appendScanReport, listScanReports } from './queries/scan-reports.ts'
 import * as snapshots from './queries/snapshots.ts'
+import * as sourceEnds from './queries/source-ends.ts'
 import * as tables from './queries/tables.ts'
 import * as tasks from './queries/tasks.ts'
 import { listOperatorSkips } from './queries/watermark.ts'
@@ -45,6 +46,7 @@ export function createSqlMetadataStore({ read, write, migrate, close }: Transact
 
     listPartitions: (tableId, options) => read(() => partitions.listPartitions(tableId, options)),
     registerPartition: input => write(() => partitions.registerPartition(input)),
+    noteSourceEnds: (tableId, ends) => write(() => sourceEnds.noteSourceEnds(tableId, ends)),
     stopPartition: (id, stop) => write(() => partitions.stopPartition(id, stop)),
     pausePartition: (id, note) => write(() => partitions.pausePartition(id, note)),
     resumePartition: (id, note) => write(() => partitions.resumePartition(id, note)),
@@ -111,5 +113,7 @@ export function createSqlMetadataStore({ read, write, migrate, close }: Transact
     appendEvent: event => write(() => events.appendEvent(event)),
     listEvents: filter => read(() => events.listEvents(filter)),
     readFigures: () => read(() => readFigures()),
+    listStallCandidates: forMs => read(() => sourceEnds.listStallCandidates(forMs)),
+    recordStalls: changes => write(() => sourceEnds.recordStalls(changes)),
   }
 }

@@ -540,7 +540,7 @@ export function describeFigures(open: OpenMetadata): void {
     })
     expect(partitions).toMatchObject([
       { tableId: TABLE, topic: 'orders', partition: 0, committedOffset: 10n, state: 'active' },
-      { tableId: TABLE, topic: 'orders', partition: 1, plannedOffset: 10n, state: 'paused' },
+      { tableId: TABLE, topic: 'orders', partition: 1, sourceEndOffset: 10n, state: 'paused' },
     ])
   })
 

@@ -118,6 +118,7 @@ export function describeSources(open: OpenMetadata): void {
     expect(registered).toEqual({
       ...input,
       plannedOffset: input.firstOffset,
+      sourceEndOffset: input.firstOffset,
       committedOffset: input.firstOffset,
       state: 'active',
       maxTimestampMs: -1,

@@ -14,6 +14,7 @@ import {
 import { describeScanReports } from './metadata-store-scans.ts'
 import { describeSharing } from './metadata-store-sharing.ts'
 import { describeGivingUp, describeSources, describeTables } from './metadata-store-sources.ts'
+import { describeSourceEnds, describeStalls } from './metadata-store-stalls.ts'
 import { describeClaims, describeFailures, describePlanning } from './metadata-store-tasks.ts'
 import { describeDeadLetterTopics } from './metadata-store-topics.ts'
 
@@ -25,6 +26,8 @@ export function describeMetadataStore(
   describe(`metadata store: ${name}`, () => {
     describe('tables', () => describeTables(open))
     describe('source partitions', () => describeSources(open))
+    describe('source ends', () => describeSourceEnds(open))
+    describe('stalls', () => describeStalls(open))
     describe('planning', () => describePlanning(open))
     describe('claims', () => describeClaims(open))
     describe('failures', () => describeFailures(open))

@@ -23,11 +23,13 @@ function describeTable(table: TableStatus, atMs: number): string {
     ...table.parked_tasks.map(task => `  parked ${task.task_id}: ${task.message ?? ''} [${task.code ?? ''}]`),
     indent(
       layOut([
-        ['partition', 'watermark', 'planned', 'state'],
+        ['partition', 'watermark', 'planned', 'source end', 'lag', 'state'],
         ...table.partitions.map(p => [
           `${p.topic}-${p.partition}`,
           p.committed_offset,
           p.planned_offset,
+          p.source_end_offset,
+          p.lag,
           stateText(p),
         ]),
       ]),
@@ -56,8 +58,10 @@ function topicText(topic: TableStatus['dead_letter_topic']): readonly string[] {
   return [`  dead letters in topic ${topic.topic}: ${end_offset}${progress}\n    ${topic.url}${problem}`]
 }
 
-function stateText({ state, state_code, state_reason }: TableStatus['partitions'][number]): string {
-  return state_reason === null ? state : `${state} [${state_code ?? ''}]: ${state_reason}`
+function stateText(partition: TableStatus['partitions'][number]): string {
+  const { state, state_code, state_reason, stalled } = partition
+  if (state_reason !== null) return `${state} [${state_code ?? ''}]: ${state_reason}`
+  return stalled ? `${state}, stalled` : state
 }
 
 function age(atMs: number | null, nowMs: number): string {

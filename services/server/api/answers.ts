@@ -48,6 +48,12 @@ const partitionStatus = z.object({
   first_offset: long('Where this incarnation began.'),
   committed_offset: long('The watermark: every offset below it is accounted for.'),
   planned_offset: long('Offsets below it are in tasks.'),
+  source_end_offset: long('End of what the source holds, as discovery last saw it.'),
+  lag: long('Offsets that the source holds beyond the watermark.'),
+  stalled: z.boolean().meta({
+    description:
+      'Whether the source moves and the watermark has not for two commit intervals, or the partition or its table stopped.',
+  }),
   tasks_in_flight: z.int(),
   state: tableState,
   state_code: z.string().nullable(),

@@ -212,6 +212,7 @@ function* cutTask(
       end_offset: part.endOffset,
       segments: segmentsToJson(part.of),
       state: 'planned',
+      landed_at_ms: slice.landed_at_ms,
     })
   }
   yield* finishTask(task, 'cancelled')

@@ -14,6 +14,7 @@ import type { Row } from '../database.ts'
 import { partitionToJson, rangesFromJson, rangesToJson } from '../json-columns.ts'
 import type { TaskCommit, TaskCommitOutcome } from '../metadata-store.ts'
 import {
+  all,
   change,
   changeMany,
   first,
@@ -68,6 +69,13 @@ const insertDeadLetters = insertStatement('dead_letter_batch', [
   'sample_message',
   'committed_at_ms',
 ])
+const selectLetters = statement((db, p: { taskKey: bigint }) =>
+  db.selectFrom('dead_letter_batch').select(['code', 'count']).where('task_key', '=', p.taskKey),
+)
+const addToTotal = sqlStatement<{ tableId: string; code: string; count: bigint }, unknown>(
+  p => sql`insert into dead_letter_total (table_id, code, count) values (${p.tableId}, ${p.code}, ${p.count})
+    on conflict (table_id, code) do update set count = dead_letter_total.count + excluded.count`,
+)
 const makeLive = statement((db, p: { taskKey: bigint; tableId: string; version: bigint }) =>
   db
     .updateTable('data_file')
@@ -111,6 +119,7 @@ export function* commitTask(commit: TaskCommit): Steps<TaskCommitOutcome> {
     return { kind: 'committed', state: 'staged', tableVersion: yield* versionOf(task) }
   }
   yield* finishTask(task, 'committed')
+  if (commit.deadLetters.length > 0) yield* countLetters(task)
   for (const [position, slice] of slices.entries()) {
     const account = commit.accounts[position]
     invariant(account !== undefined, `slice ${position} of task ${task.task_id} lost its account`)
@@ -170,6 +179,17 @@ function* keepFiles(task: Task, { files }: TaskCommit, version: bigint | undefin
   )
   if (letters !== undefined && lettersVersion !== undefined)
     yield* giveTopicOffsets(letters.table_id, task.task_key)
+}
+
+/** Counts the task's dead letters by code, now that they are below the watermark. */
+function* countLetters({ task_key, table_id }: Task): Steps<void> {
+  const byCode = new Map<string, bigint>()
+  for (const { code, count } of yield* all(selectLetters, { taskKey: task_key }))
+    byCode.set(code, (byCode.get(code) ?? 0n) + count)
+  yield* changeMany(
+    addToTotal,
+    [...byCode].map(([code, count]) => ({ tableId: table_id, code, count })),
+  )
 }
 
 /** A hole in the source is the brokers' loss: reported with the commit that passes over it, so that no crash hides it. */
@@ -245,6 +265,7 @@ function* takeStaged(sourceKey: bigint, watermark: bigint): Steps<bigint | undef
     yield* change(makeLive, { taskKey: task.task_key, tableId: task.table_id, version })
     yield* makeLettersLive(task)
     yield* finishTask(task, 'committed')
+    if (slice.dead_letter_count > 0n) yield* countLetters(task)
     yield* setSliceState(slice, 'committed')
     yield* passWatermark({
       tableId: task.table_id,

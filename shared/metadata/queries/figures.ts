@@ -10,7 +10,7 @@ import {
 } from '../figures.ts'
 import { textMapFromJson } from '../json-columns.ts'
 import type { Publication, SourcePartition, TableRecord } from '../metadata-store.ts'
-import { present, toNumber } from '../rows.ts'
+import { numberOrNull, present, toNumber } from '../rows.ts'
 import { all, now, type Steps, sqlStatement } from '../steps.ts'
 
 interface TableRow {
@@ -79,14 +79,26 @@ const selectPartitions = sqlStatement<
     readonly table_id: string
     readonly topic: string
     readonly partition: bigint
-    readonly planned_offset: bigint
     readonly committed_offset: bigint
+    readonly source_end_offset: bigint
     readonly state: SourcePartition['state']
+    readonly stalled_since_ms: bigint | null
+    readonly waiting_since_ms: bigint | null
   }
 >(
-  () => sql`select table_id, topic, partition, planned_offset, committed_offset, state
-    from source_partition where is_current = 1 order by table_id, topic, partition`,
+  // The slice at the watermark begins with the oldest segment that is not committed; where nothing is planned, discovery noted it.
+  () => sql`select p.table_id, p.topic, p.partition, p.committed_offset, p.source_end_offset, p.state, p.stalled_since_ms,
+      case when p.behind_since_ms is null then null
+        when p.committed_offset = p.planned_offset then coalesce(p.unplanned_since_ms, p.behind_since_ms)
+        else coalesce((select s.landed_at_ms from task_slice s where s.source_key = p.source_key
+          and s.start_offset = p.committed_offset and s.state in ('planned', 'done')), p.behind_since_ms)
+      end as waiting_since_ms
+    from source_partition p where p.is_current = 1 order by p.table_id, p.topic, p.partition`,
 )
+const selectLetterTotals = sqlStatement<
+  object,
+  { readonly table_id: string; readonly code: string; readonly count: bigint }
+>(() => sql`select table_id, code, count from dead_letter_total order by table_id, code`)
 
 const NOTHING: AccountedOffsets = {
   rows: 0n,
@@ -101,6 +113,7 @@ export function* readFigures(): Steps<StoreFigures> {
   const atMs = toNumber(yield* now())
   const accounted = yield* readAccounted()
   const publications = yield* readPublications()
+  const letters = yield* readLetterTotals()
   const tables = (yield* all(selectTables, {})).map(
     (row): TableFigures => ({
       tableId: row.table_id,
@@ -117,6 +130,7 @@ export function* readFigures(): Steps<StoreFigures> {
         cancelled: toNumber(row.cancelled_tasks),
       },
       accounted: accounted.get(row.table_id) ?? NOTHING,
+      deadLettersByCode: letters.get(row.table_id) ?? new Map(),
       snapshotCount: toNumber(row.snapshots),
       summary: summaryOf(row.summary),
       publications: publications.get(row.table_id) ?? [],
@@ -133,6 +147,15 @@ function* readAccounted(): Steps<ReadonlyMap<string, AccountedOffsets>> {
       { rows, deadLetters: dead_letters, absent, control, skipped, sourceGap: source_gap },
     ]),
   )
+}
+
+function* readLetterTotals(): Steps<ReadonlyMap<string, ReadonlyMap<string, bigint>>> {
+  const byTable = new Map<string, Map<string, bigint>>()
+  for (const { table_id, code, count } of yield* all(selectLetterTotals, {})) {
+    const known = byTable.get(table_id) ?? new Map<string, bigint>()
+    byTable.set(table_id, known.set(code, count))
+  }
+  return byTable
 }
 
 function* readPublications(): Steps<ReadonlyMap<string, readonly PublicationFigures[]>> {
@@ -157,16 +180,14 @@ function* readPartitions(): Steps<readonly PartitionFigures[]> {
     tableId: row.table_id,
     topic: row.topic,
     partition: toNumber(row.partition),
-    plannedOffset: row.planned_offset,
     committedOffset: row.committed_offset,
+    sourceEndOffset: row.source_end_offset,
     state: row.state,
+    ...present('stalledSinceMs', numberOrNull(row.stalled_since_ms)),
+    ...present('waitingSinceMs', numberOrNull(row.waiting_since_ms)),
   }))
 }
 
 function summaryOf(text: string | null): Readonly<Record<string, string>> {
   return text === null ? {} : textMapFromJson(text)
-}
-
-function numberOrNull(value: bigint | null): number | null {
-  return value === null ? null : toNumber(value)
 }

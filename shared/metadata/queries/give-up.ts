@@ -40,7 +40,11 @@ const updatePlan = statement(
   (db, p: { sourceKey: bigint; plannedOffset: bigint; lastPlanned: string | null }) =>
     db
       .updateTable('source_partition')
-      .set({ planned_offset: p.plannedOffset, last_planned: p.lastPlanned })
+      .set({
+        planned_offset: p.plannedOffset,
+        last_planned: p.lastPlanned,
+        source_end_offset: sql`case when source_end_offset < ${p.plannedOffset} then ${p.plannedOffset} else source_end_offset end`,
+      })
       .where('source_key', '=', p.sourceKey),
 )
 

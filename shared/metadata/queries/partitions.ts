@@ -4,7 +4,7 @@ import { AppError, invariant } from '../../runtime/errors.ts'
 import type { Row } from '../database.ts'
 import type { OperatorNote, PartitionId, SourcePartition } from '../metadata-store.ts'
 import { partitionOf, toNumber } from '../rows.ts'
-import { all, change, first, insertStatement, type Steps, sqlStatement, statement } from '../steps.ts'
+import { all, change, first, insertStatement, now, type Steps, sqlStatement, statement } from '../steps.ts'
 import { appendEvent } from './events.ts'
 import { requeueParkedTasksOf } from './task-rows.ts'
 
@@ -46,6 +46,7 @@ const insertSource = insertStatement('source_partition', [
   'first_offset',
   'planned_offset',
   'committed_offset',
+  'source_end_offset',
 ])
 const retireSource = statement((db, p: { sourceKey: bigint }) =>
   db.updateTable('source_partition').set({ is_current: 0 }).where('source_key', '=', p.sourceKey),
@@ -58,6 +59,17 @@ const updateState = statement(
       .where('source_key', '=', p.sourceKey),
 )
 
+/** Time that was spent paused or stopped is not time in which the watermark failed to move. */
+const restarted = (nowMs: bigint) => ({
+  behind_since_ms: sql<bigint | null>`case when behind_since_ms is null then null else ${nowMs} end`,
+  stalled_since_ms: null,
+})
+const restartClock = statement((db, p: { sourceKey: bigint; nowMs: bigint }) =>
+  db.updateTable('source_partition').set(restarted(p.nowMs)).where('source_key', '=', p.sourceKey),
+)
+const restartClocks = statement((db, p: { tableId: string; nowMs: bigint }) =>
+  db.updateTable('source_partition').set(restarted(p.nowMs)).where('table_id', '=', p.tableId),
+)
 const forgetLastPlanned = statement((db, p: { sourceKey: bigint }) =>
   db.updateTable('source_partition').set({ last_planned: null }).where('source_key', '=', p.sourceKey),
 )
@@ -110,6 +122,7 @@ export function* registerPartition(
       first_offset: firstOffset,
       planned_offset: firstOffset,
       committed_offset: firstOffset,
+      source_end_offset: firstOffset,
     })
   }
   const registered = yield* first(selectCurrentCounted, { tableId, topic, partition })
@@ -159,6 +172,12 @@ export function* stopSource(source: Source, stop: PartitionStop): Steps<void> {
 
 export function* activateSource(sourceKey: bigint): Steps<void> {
   yield* change(updateState, { sourceKey, state: 'active', code: null, reason: null })
+  yield* change(restartClock, { sourceKey, nowMs: yield* now() })
+}
+
+/** After the whole table was resumed. */
+export function* restartClocksOf(tableId: string): Steps<void> {
+  yield* change(restartClocks, { tableId, nowMs: yield* now() })
 }
 
 export function* pausePartition(id: PartitionId, note: OperatorNote): Steps<void> {

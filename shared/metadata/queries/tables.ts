@@ -10,6 +10,7 @@ import type { NewTable, OperatorNote, TableDetail } from '../metadata-store.ts'
 import { schemaOf, specOf, tableOf } from '../rows.ts'
 import { all, change, first, insertStatement, now, type Steps, statement } from '../steps.ts'
 import { appendEvent } from './events.ts'
+import { restartClocksOf } from './partitions.ts'
 
 const selectTables = statement(db => db.selectFrom('iceberg_table').selectAll().orderBy('name'))
 const selectTableByName = statement((db, p: { name: string }) =>
@@ -159,6 +160,7 @@ export function* loadTable(name: string): Steps<TableDetail | undefined> {
 export function* setTableState(tableId: string, state: 'active' | 'paused', note: OperatorNote): Steps<void> {
   const table = yield* requireTable(tableId)
   yield* change(updateState, { tableId, state, reason: state === 'active' ? null : note.why })
+  if (state === 'active') yield* restartClocksOf(tableId)
   yield* appendEvent({
     type: state === 'active' ? 'operator.resume' : 'operator.pause',
     tableId,

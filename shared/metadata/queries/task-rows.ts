@@ -61,6 +61,7 @@ export const insertSlice = insertStatement('task_slice', [
   'end_offset',
   'segments',
   'state',
+  'landed_at_ms',
 ])
 const updateSliceState = statement((db, p: { taskKey: bigint; position: bigint; state: SliceState }) =>
   db
@@ -184,6 +185,7 @@ export function* moveSliceToOwnTask(
     end_offset: slice.end_offset,
     segments: slice.segments,
     state: 'planned',
+    landed_at_ms: slice.landed_at_ms,
   })
 }
 

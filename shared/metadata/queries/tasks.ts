@@ -11,10 +11,15 @@ import { requireTable } from './tables.ts'
 import { findTask, insertSlice, insertTask, requeueTask, slicesOf, type Task, taskOf } from './task-rows.ts'
 
 const updatePlanned = statement(
-  (db, p: { sourceKey: bigint; plannedOffset: bigint; lastPlanned: string | null }) =>
+  (db, p: { sourceKey: bigint; plannedOffset: bigint; lastPlanned: string | null; nowMs: bigint }) =>
     db
       .updateTable('source_partition')
-      .set({ planned_offset: p.plannedOffset, last_planned: p.lastPlanned })
+      .set({
+        planned_offset: p.plannedOffset,
+        last_planned: p.lastPlanned,
+        source_end_offset: sql`case when source_end_offset < ${p.plannedOffset} then ${p.plannedOffset} else source_end_offset end`,
+        behind_since_ms: sql`coalesce(behind_since_ms, ${p.nowMs})`,
+      })
       .where('source_key', '=', p.sourceKey),
 )
 /** A task with one active partition is runnable: at the claim, slices of the others leave it. */
@@ -65,7 +70,8 @@ export function* planTask(task: NewTask): Steps<{ readonly kind: 'planned' } | {
   }
 
   const { taskId, tableId, schemaId, specId } = task
-  const taskKey = yield* insertTask({ taskId, tableId, schemaId, specId, nowMs: yield* now() })
+  const nowMs = yield* now()
+  const taskKey = yield* insertTask({ taskId, tableId, schemaId, specId, nowMs })
   for (const [position, slice] of task.slices.entries()) {
     const source = sources[position]
     invariant(source !== undefined, `slice ${position} of task ${taskId} lost its partition`)
@@ -77,12 +83,14 @@ export function* planTask(task: NewTask): Steps<{ readonly kind: 'planned' } | {
       end_offset: slice.endOffset,
       segments: segmentsToJson(slice.segments),
       state: 'planned',
+      landed_at_ms: slice.landedAtMs ?? null,
     })
     const last = slice.segments.at(-1)
     yield* change(updatePlanned, {
       sourceKey: source.source_key,
       plannedOffset: slice.endOffset,
       lastPlanned: last === undefined ? source.last_planned : segmentToJson(last),
+      nowMs,
     })
   }
   return { kind: 'planned' }

@@ -10,6 +10,7 @@ import {
   changeMany,
   first,
   insertStatement,
+  now,
   type Steps,
   sqlStatement,
   statement,
@@ -24,6 +25,7 @@ const advanceWatermark = statement(
       maxTimestampMs: bigint | number
       rows: bigint
       deadLetters: bigint
+      nowMs: bigint
       absent: bigint
       control: bigint
       skipped: bigint
@@ -34,6 +36,8 @@ const advanceWatermark = statement(
       .updateTable('source_partition')
       .set({
         committed_offset: p.committedOffset,
+        // Progress: if there is more, the time in which it does not move begins anew.
+        behind_since_ms: sql`case when ${p.committedOffset} < source_end_offset then ${p.nowMs} end`,
         max_timestamp_ms: sql`case when max_timestamp_ms < ${p.maxTimestampMs} then ${p.maxTimestampMs} else max_timestamp_ms end`,
         row_count: sql`row_count + ${p.rows}`,
         dead_letter_count: sql`dead_letter_count + ${p.deadLetters}`,
@@ -105,6 +109,7 @@ export function* passWatermark(passed: Passed): Steps<void> {
     maxTimestampMs: passed.maxTimestampMs,
     rows: passed.rowCount,
     deadLetters: passed.deadLetterCount,
+    nowMs: yield* now(),
     absent: lengthOf(passed.ranges, 'absent'),
     control: lengthOf(passed.ranges, 'control'),
     skipped: lengthOf(passed.ranges, 'skipped'),

@@ -87,6 +87,14 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('replan' as const), partition }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('pause' as const), partition }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('resume' as const), partition }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('see_end' as const),
+      partition,
+      shift: fc.integer({ min: -3, max: 9 }),
+    }),
+  },
 )
 type Command = typeof step extends fc.Arbitrary<infer T> ? T : never
 
@@ -120,7 +128,9 @@ describe('metadata store against its model', () => {
         async commands => {
           const life = await begin()
           for (const command of commands) {
-            await run(life, command)
+            const before = life.model.partitions.map(({ committed }) => committed)
+            const restarted = await run(life, command)
+            life.model.keepTime(before, restarted)
             await check(life)
             if (command.do === 'commit') await checkFiles(life)
           }
@@ -146,6 +156,7 @@ describe('metadata store against its model', () => {
       'skipped',
       'replanned',
       'shared',
+      'unplanned',
     ]
     expect(wanted.filter(what => (met.get(what) ?? 0) < 5)).toEqual([])
   })
@@ -182,7 +193,8 @@ async function giveUpAll({ model, tableId }: Life): Promise<void> {
   }
 }
 
-async function run(life: Life, command: Command): Promise<void> {
+/** Answers the partition that a person let go on. */
+async function run(life: Life, command: Command): Promise<number | undefined> {
   const { store, model, tableId } = life
   const idOf = (number: number) => ({ tableId, topic: TOPIC, partition: number })
   switch (command.do) {
@@ -190,7 +202,7 @@ async function run(life: Life, command: Command): Promise<void> {
       const start = model.partition(command.partition).planned + command.shift
       if (start >= 0)
         await plan(life, [{ partition: command.partition, start, end: start + command.length, position: 0 }])
-      return
+      return undefined
     }
     case 'plan_shared': {
       const fitting = command.partitions.filter(number => {
@@ -202,42 +214,56 @@ async function run(life: Life, command: Command): Promise<void> {
         return { partition: number, start, end: start + command.length, position }
       })
       if (slices.length > 0) await plan(life, slices)
-      return
+      return undefined
     }
     case 'claim':
-      return claim(life, command)
+      await claim(life, command)
+      return undefined
     case 'commit':
-      return commit(life, command)
+      await commit(life, command)
+      return undefined
     case 'fail':
-      return fail(life, command)
+      await fail(life, command)
+      return undefined
     case 'extend': {
       const known = claimAt(life, command)
-      if (known === undefined) return
+      if (known === undefined) return undefined
       const task = model.held(known.taskId, known.token)
       expect(await store.extendClaim(known, LEASE_MS)).toBe(task !== undefined)
       if (task !== undefined) task.leaseUntil = model.clock.nowMs + LEASE_MS
-      return
+      return undefined
     }
     case 'tick':
       model.clock.nowMs += command.ms
-      return
+      return undefined
     case 'skip_to': {
       const offset = model.partition(command.partition).committed + command.by
       const kind = meetKind(model.skipTo(command.partition, offset))
       expect(await store.skipTo(idOf(command.partition), BigInt(offset), NOTE)).toMatchObject({ kind })
-      return
+      return kind === 'skipped' ? command.partition : undefined
     }
     case 'replan': {
       const kind = meetKind(model.replan(command.partition))
       expect(await store.replanPartition(idOf(command.partition))).toEqual({ kind })
-      return
+      return undefined
     }
     case 'pause':
       model.partition(command.partition).isActive = false
-      return store.pausePartition(idOf(command.partition), NOTE)
+      await store.pausePartition(idOf(command.partition), NOTE)
+      return undefined
     case 'resume':
       model.resume(command.partition)
-      return store.resumePartition(idOf(command.partition), NOTE)
+      await store.resumePartition(idOf(command.partition), NOTE)
+      return command.partition
+    case 'see_end': {
+      const known = model.partition(command.partition)
+      const end = Math.max(0, known.planned + command.shift)
+      known.end = end
+      if (end > known.planned) meet('unplanned')
+      const seen = { topic: TOPIC, partition: command.partition, incarnation: 0, endOffset: BigInt(end) }
+      await store.noteSourceEnds(tableId, [seen])
+      return undefined
+    }
   }
 }
 
@@ -338,8 +364,18 @@ async function check({ store, model, tableId }: Life): Promise<void> {
       Number(found.plannedOffset),
       Number(found.committedOffset),
       found.state === 'active',
+      Number(found.sourceEndOffset),
+      found.behindSinceMs,
     ]),
-  ).toEqual(model.partitions.map(known => [known.planned, known.committed, known.isActive]))
+  ).toEqual(
+    model.partitions.map(known => [
+      known.planned,
+      known.committed,
+      known.isActive,
+      known.end,
+      known.behindSince,
+    ]),
+  )
   const runnable = await store.listRunnableTasks(1000)
   expect(runnable).toEqual(model.runnable())
 }

@@ -27,6 +27,10 @@ export interface ModelPartition {
   planned: number
   committed: number
   isActive: boolean
+  /** How far the source goes. */
+  end: number
+  /** Since when the source has held more than the watermark without the watermark moving. */
+  behindSince: number | undefined
 }
 
 export class Model {
@@ -40,7 +44,13 @@ export class Model {
 
   constructor(partitions: number, clock: { nowMs: number }) {
     this.clock = clock
-    this.partitions = Array.from({ length: partitions }, () => ({ planned: 0, committed: 0, isActive: true }))
+    this.partitions = Array.from({ length: partitions }, () => ({
+      planned: 0,
+      committed: 0,
+      isActive: true,
+      end: 0,
+      behindSince: undefined,
+    }))
   }
 
   partition(number: number): ModelPartition {
@@ -120,6 +130,17 @@ export class Model {
       next.state = 'committed'
       for (const slice of next.slices) this.partition(slice.partition).committed = slice.end
       this.live.push(next.id)
+    }
+  }
+
+  /** After a step that found the watermarks at `before`, and let partition `restarted` begin anew. */
+  keepTime(before: readonly number[], restarted: number | undefined): void {
+    for (const [number, partition] of this.partitions.entries()) {
+      partition.end = Math.max(partition.end, partition.planned)
+      const begins = partition.committed !== before[number] || number === restarted
+      if (partition.committed >= partition.end) partition.behindSince = undefined
+      else if (begins) partition.behindSince = this.clock.nowMs
+      else partition.behindSince ??= this.clock.nowMs
     }
   }
 

@@ -126,6 +126,7 @@ export function sourcePartition(
     state: 'active',
     maxTimestampMs: -1,
     tasksInFlight: 0,
+    sourceEndOffset: 200n,
     ...overrides,
   }
 }

@@ -27,9 +27,13 @@ describe('metrics of a pipeline', () => {
   test('count what was committed, by what became of it', async () => {
     await land(pipeline.source, [...ids(0, 8), 'not json', { id: 'no number' }])
     await pipeline.settle()
-    const { value } = await scrape()
+    const { value, series } = await scrape()
     expect(value('tidewater_rows_committed_total', { table })).toBe(8)
-    expect(value('tidewater_dead_letters_committed_total', { table })).toBe(2)
+    const letters = 'tidewater_dead_letters_committed_total'
+    expect(series.filter(({ name }) => name === letters).map(one => one.labels.code)).toEqual([
+      'not-json',
+      'type-mismatch',
+    ])
     expect(value('tidewater_offsets_without_record_total', { table, reason: 'source_gap' })).toBe(0)
     expect(value('tidewater_partition_committed_offset', { table, topic: 'orders', partition: '0' })).toBe(10)
     expect(value('tidewater_tasks', { table, state: 'queued' })).toBe(0)

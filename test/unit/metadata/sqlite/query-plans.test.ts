@@ -30,8 +30,11 @@ const MEANT = [
   'SCAN t USING INDEX sqlite_autoindex_iceberg_table_2',
   'SCAN p',
   'SCAN pending',
-  'SCAN source_partition USING INDEX source_partition_current',
+  'SCAN p USING INDEX source_partition_current',
+  'SCAN dead_letter_total',
   'SCAN source_partition USING INDEX sqlite_autoindex_source_partition_1',
+  // Holds only partitions that stall.
+  'SCAN p USING INDEX source_partition_stalled',
 ]
 /** The partitions of one table, in the order of their keys. */
 const SORTED = /^select \* from "source_partition" where "table_id" = \?/
@@ -137,6 +140,13 @@ async function live(store: ReturnType<typeof openSqliteMetadataStore>): Promise<
   await store.listNewestSnapshots(TABLE, 9)
   await cutSnapshot(store)
   await store.readFigures()
+  await store.noteSourceEnds(TABLE, [{ topic: 'orders', partition: 1, incarnation: 0, endOffset: 50n }])
+  await store.listStallCandidates(0)
+  await store.recordStalls([
+    { ...idOf(1), kind: 'begin', sinceMs: 1 },
+    { ...idOf(1), kind: 'end', sinceMs: 1 },
+  ])
+  await store.setTableState(TABLE, 'active', NOTE)
 }
 
 async function cutSnapshot(store: ReturnType<typeof openSqliteMetadataStore>): Promise<void> {
