@@ -3,7 +3,12 @@
  * have no holes, and each offset below the rendered one stands once in a segment, with the record that the table's file says.
  * What is committed and not rendered yet is no finding.
  */
-import type { DeadLetterSegment, MetadataStore, TableDetail } from '../../shared/metadata/metadata-store.ts'
+import type {
+  DeadLetterSegment,
+  DeadLetterTopic,
+  MetadataStore,
+  TableDetail,
+} from '../../shared/metadata/metadata-store.ts'
 import type { ObjectStore } from '../../shared/object-store/object-store.ts'
 import { AppError } from '../../shared/runtime/errors.ts'
 import { baseOffsetOfKey, partitionFolder } from '../../shared/segment/segment-key.ts'
@@ -37,17 +42,20 @@ export async function auditTopic(audit: TopicAudit): Promise<void> {
   }
   const topic = await metadata.loadDeadLetterTopic(deadLetters.tableId)
   if (topic === undefined) return
-  await checkOffsets(audit, live, topic.endOffset)
-  let next = 0n
-  for await (const segment of segmentsBelow(metadata, deadLetters.tableId, topic.renderedOffset)) {
+  const { startOffset, renderedOffset } = topic
+  await checkOffsets(audit, live, topic)
+  let next = startOffset
+  const range = { fromOffset: startOffset, endOffset: renderedOffset }
+  for await (const segment of segmentsWithin(metadata, deadLetters.tableId, range)) {
     if (segment.baseOffset !== next) addHole(audit, next, segment.baseOffset)
     next = segment.endOffset
     standing.delete(segment.baseOffset)
     await checkSegment(audit, segment)
   }
-  if (next !== topic.renderedOffset) addHole(audit, next, topic.renderedOffset)
+  if (next !== renderedOffset) addHole(audit, next, renderedOffset)
   for (const baseOffset of standing) {
-    if (baseOffset >= topic.renderedOffset) continue
+    // What retention is removing may still stand.
+    if (baseOffset >= renderedOffset || baseOffset < startOffset) continue
     const what = `segment ${baseOffset} stands in the topic, and the ledger knows of none there`
     tally.add('topic_duplicates', 1n, `${place.topic}: ${what}`)
   }
@@ -57,10 +65,13 @@ export async function auditTopic(audit: TopicAudit): Promise<void> {
 async function checkOffsets(
   { metadata, deadLetters, tally, place }: TopicAudit,
   live: ReadonlyMap<string, bigint>,
-  endOffset: bigint,
+  { startOffset, endOffset }: DeadLetterTopic,
 ): Promise<void> {
   const seen = new Set<string>()
-  let next = 0n
+  // The first file that is left may begin below the start.
+  const from = { fromOffset: startOffset, limit: 1 }
+  const [first] = await metadata.listDeadLetterFiles(deadLetters.tableId, from)
+  let next = startOffset === 0n ? 0n : (first?.baseOffset ?? endOffset)
   while (next < endOffset) {
     const page = { fromOffset: next, limit: ROWS_PER_PAGE }
     const files = await metadata.listDeadLetterFiles(deadLetters.tableId, page)
@@ -81,12 +92,12 @@ async function checkOffsets(
   }
 }
 
-async function* segmentsBelow(
+async function* segmentsWithin(
   metadata: MetadataStore,
   tableId: string,
-  endOffset: bigint,
+  { fromOffset: first, endOffset }: { readonly fromOffset: bigint; readonly endOffset: bigint },
 ): AsyncGenerator<DeadLetterSegment> {
-  let fromOffset = 0n
+  let fromOffset = first
   while (fromOffset < endOffset) {
     const page = await metadata.listDeadLetterSegments(tableId, { fromOffset, limit: ROWS_PER_PAGE })
     const last = page.at(-1)

@@ -1,14 +1,18 @@
 /**
  * `dlq_retention`: dead letters that were committed longer ago leave the dead-letter table, a whole task at a time, and are counted as
- * purged from then on. Rows of the database change here; the next snapshot of the table shows it, and cleanup deletes the files once
- * no snapshot references them.
+ * purged from then on; segments of their topic that were rendered longer ago are deleted.
+ *
+ * Of the table only rows of the database change here: the next snapshot shows it, and cleanup deletes the files once no snapshot
+ * references them. Of the topic, the start offset moves first; objects below it whose deletion a crash cut short go in the next round.
  */
 import { runLoop } from '../../shared/runtime/loop.ts'
 import { type Parts, problemOf } from '../parts.ts'
 import type { DeclaredTable } from '../tables/declare-table.ts'
+import { segmentKeysOf, topicPlaceOf } from './topic-place.ts'
 
 /** Batches purged in one transaction, so that it holds up no commit. */
 const MAX_BATCHES_PER_PURGE = 500
+const MAX_SEGMENTS_PER_EXPIRY = 500
 /** Retention counts in hours and days: nobody waits for it. */
 const MAX_INTERVAL_MS = 10 * 60_000
 const ROUNDS_PER_RETENTION = 10
@@ -22,23 +26,47 @@ export async function purgeUntilStopped(
   if (dlqRetentionMs === undefined) return
   const intervalMs = Math.min(MAX_INTERVAL_MS, dlqRetentionMs / ROUNDS_PER_RETENTION)
   const onFailure = problemOf(parts, `${name}: purging dead letters`)
-  await runLoop({ runtime: parts.runtime, signal, intervalMs, onFailure }, async () => ({
-    again: await purgeOld(parts, table),
-  }))
+  await runLoop({ runtime: parts.runtime, signal, intervalMs, onFailure }, async () => {
+    await purgeNow(parts, table)
+    return { again: false }
+  })
 }
 
 /** Everything that is too old now. */
 export async function purgeNow(parts: Parts, table: DeclaredTable): Promise<void> {
-  while (await purgeOld(parts, table));
+  const { dlqRetentionMs } = table.config
+  if (dlqRetentionMs === undefined) return
+  const beforeMs = (await parts.metadata.nowMs()) - dlqRetentionMs
+  // The table first: whatever is still in it has its offset in the topic.
+  await purgeTable(parts, table, beforeMs)
+  await expireTopic(parts, table, beforeMs)
 }
 
-/** Answers whether there may be more. */
-async function purgeOld({ metadata }: Parts, { rows, config }: DeclaredTable): Promise<boolean> {
-  if (config.dlqRetentionMs === undefined) return false
-  const committedBeforeMs = (await metadata.nowMs()) - config.dlqRetentionMs
-  const { batchCount } = await metadata.purgeDeadLetters(rows.tableId, {
-    committedBeforeMs,
-    maxBatches: MAX_BATCHES_PER_PURGE,
-  })
-  return batchCount >= MAX_BATCHES_PER_PURGE
+async function purgeTable(
+  { metadata }: Parts,
+  { rows }: DeclaredTable,
+  committedBeforeMs: number,
+): Promise<void> {
+  const purge = { committedBeforeMs, maxBatches: MAX_BATCHES_PER_PURGE }
+  for (let count = MAX_BATCHES_PER_PURGE; count >= MAX_BATCHES_PER_PURGE; )
+    count = (await metadata.purgeDeadLetters(rows.tableId, purge)).batchCount
+}
+
+async function expireTopic(parts: Parts, table: DeclaredTable, createdBeforeMs: number): Promise<void> {
+  const { metadata } = parts
+  const { tableId } = table.deadLetters
+  const place = topicPlaceOf(parts, table.config)
+  const expiry = { createdBeforeMs, limit: MAX_SEGMENTS_PER_EXPIRY }
+  for (let count = MAX_SEGMENTS_PER_EXPIRY; count === MAX_SEGMENTS_PER_EXPIRY; ) {
+    const segments = await metadata.expireDeadLetterSegments(tableId, expiry)
+    for (const { baseOffset } of segments) {
+      const keys = segmentKeysOf(place, baseOffset)
+      // A segment counts with its index: what is left after a crash in between is no half of a segment to a reader.
+      await place.store.delete(keys.index)
+      await place.store.delete(keys.segment)
+    }
+    const last = segments.at(-1)
+    if (last !== undefined) await metadata.forgetDeadLetterSegments(tableId, last.endOffset)
+    count = segments.length
+  }
 }

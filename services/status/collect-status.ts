@@ -60,6 +60,8 @@ export interface DeadLetterTopicStatus {
   readonly end_offset: bigint
   /** Dead letters below it stand in segments. */
   readonly rendered_offset: bigint
+  /** Retention has removed what lies below. */
+  readonly start_offset: bigint
   /** Why rendering stands still. */
   readonly error_code: string | null
   readonly error_message: string | null
@@ -201,6 +203,7 @@ export async function topicStatus(
   return {
     topic: topic.topic,
     url: topic.location,
+    start_offset: topic.startOffset,
     end_offset: topic.endOffset,
     rendered_offset: topic.renderedOffset,
     error_code: topic.lastErrorCode ?? null,

@@ -127,6 +127,7 @@ export interface Database {
     table_id: string
     topic: NullableText
     location: NullableText
+    start_offset: DefaultInt
     next_offset: DefaultInt
     planned_offset: DefaultInt
     rendered_offset: DefaultInt

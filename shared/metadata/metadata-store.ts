@@ -478,9 +478,11 @@ export interface DeadLetterTopic {
   readonly topic: string
   /** URL of the topic's folder. */
   readonly location: string
+  /** Retention has removed the segments below it. */
+  readonly startOffset: bigint
   /** The offset that the next dead letter gets. */
   readonly endOffset: bigint
-  /** Every offset below it stands in a segment. */
+  /** Every offset from `startOffset` up to it stands in a segment. */
   readonly renderedOffset: bigint
   /** Begins at `renderedOffset`; a crash may have left it half written. */
   readonly planned?: DeadLetterSegment
@@ -652,6 +654,16 @@ export interface MetadataStore {
     tableId: string,
     page: { readonly fromOffset: bigint; readonly limit: number },
   ): Promise<readonly DeadLetterSegment[]>
+  /**
+   * Moves the start of the topic over up to `limit` rendered segments that were created before `createdBeforeMs` (Unix ms), and answers
+   * with those below the start whose objects may still stand, at most `limit`, in offset order.
+   */
+  expireDeadLetterSegments(
+    tableId: string,
+    expiry: { readonly createdBeforeMs: number; readonly limit: number },
+  ): Promise<readonly DeadLetterSegment[]>
+  /** The objects of the expired segments below `endOffset` are deleted. */
+  forgetDeadLetterSegments(tableId: string, endOffset: bigint): Promise<void>
   /** Keeps why nothing can be rendered until a person acts, and records the event unless that is known already. */
   failDeadLetterTopic(
     tableId: string,

@@ -76,6 +76,8 @@ export function createSqlMetadataStore({ read, write, migrate, close }: Transact
     completeDeadLetterSegment: (tableId, baseOffset) =>
       write(() => topics.completeSegment(tableId, baseOffset)),
     listDeadLetterSegments: (tableId, page) => read(() => topics.listSegments(tableId, page)),
+    expireDeadLetterSegments: (tableId, expiry) => write(() => topics.expireSegments(tableId, expiry)),
+    forgetDeadLetterSegments: (tableId, endOffset) => write(() => topics.forgetSegments(tableId, endOffset)),
     failDeadLetterTopic: (tableId, failure) => write(() => topics.failTopic(tableId, failure)),
 
     loadSnapshotInput: tableId => read(() => snapshots.loadSnapshotInput(tableId)),

@@ -46,7 +46,13 @@ export function describeDeadLetterTopics(open: OpenMetadata): void {
   const topic = () => store.loadDeadLetterTopic(LETTERS)
 
   it('is unknown until it is declared, and begins at offset 0', async () => {
-    expect(await topic()).toEqual({ tableId: LETTERS, ...PLACE, endOffset: 0n, renderedOffset: 0n })
+    expect(await topic()).toEqual({
+      tableId: LETTERS,
+      ...PLACE,
+      startOffset: 0n,
+      endOffset: 0n,
+      renderedOffset: 0n,
+    })
     expect(await store.loadDeadLetterTopic(TABLE)).toBeUndefined()
     expect(await codeOf(store.declareDeadLetterTopic(TABLE, PLACE))).toBe('broken-invariant')
   })
@@ -101,7 +107,13 @@ export function describeDeadLetterTopics(open: OpenMetadata): void {
 
     await store.completeDeadLetterSegment(LETTERS, 0n)
     await store.completeDeadLetterSegment(LETTERS, 0n)
-    expect(await topic()).toEqual({ tableId: LETTERS, ...PLACE, endOffset: 10n, renderedOffset: 6n })
+    expect(await topic()).toEqual({
+      tableId: LETTERS,
+      ...PLACE,
+      startOffset: 0n,
+      endOffset: 10n,
+      renderedOffset: 6n,
+    })
     expect(await store.listDeadLetterSegments(LETTERS, { fromOffset: 0n, limit: 9 })).toEqual([segment])
     expect(await store.planDeadLetterSegment(LETTERS, { baseOffset: 6n, endOffset: 10n })).toMatchObject({
       createdAtMs: fixture.clock.nowMs,
@@ -148,5 +160,32 @@ export function describeDeadLetterTopics(open: OpenMetadata): void {
     expect((await topic())?.lastErrorCode).toBeUndefined()
     await store.failDeadLetterTopic(LETTERS, failure)
     expect(await eventTypes(store)).toHaveLength(2)
+  })
+
+  it('expires rendered segments that are old, from the start on, and forgets what only they needed', async () => {
+    const renderedUpTo = async (baseOffset: bigint, endOffset: bigint) => {
+      await store.planDeadLetterSegment(LETTERS, { baseOffset, endOffset })
+      await store.completeDeadLetterSegment(LETTERS, baseOffset)
+      fixture.clock.nowMs += 1000
+    }
+    const firstMs = fixture.clock.nowMs
+    await (await ready('a', 0, 3n))()
+    await (await ready('b', 10, 4n))()
+    await renderedUpTo(0n, 5n)
+    await renderedUpTo(5n, 6n)
+    await store.planDeadLetterSegment(LETTERS, { baseOffset: 6n, endOffset: 7n })
+    const expire = (createdBeforeMs: number, limit = 9) =>
+      store.expireDeadLetterSegments(LETTERS, { createdBeforeMs, limit })
+    expect(await expire(firstMs)).toEqual([])
+    expect(await expire(firstMs + 1)).toMatchObject([{ baseOffset: 0n, endOffset: 5n }])
+    expect(await topic()).toMatchObject({ startOffset: 5n, renderedOffset: 6n })
+    // Again after a crash before they were forgotten; what is planned does not expire.
+    expect(await expire(firstMs + 9999)).toMatchObject([{ baseOffset: 0n }, { baseOffset: 5n }])
+    expect(await codeOf(store.forgetDeadLetterSegments(LETTERS, 7n))).toBe('broken-invariant')
+    await store.forgetDeadLetterSegments(LETTERS, 6n)
+    expect(await expire(firstMs + 9999)).toEqual([])
+    expect(await topic()).toMatchObject({ startOffset: 6n, planned: { baseOffset: 6n } })
+    // The file of b holds offsets 3 to 6; that of a is not needed any more.
+    expect(await files()).toEqual(['3+4 b.parquet'])
   })
 }

@@ -6,3 +6,6 @@ ALTER TABLE source_partition ADD COLUMN purged_dead_letter_count INTEGER NOT NUL
 
 -- What a snapshot removes is looked up by the version at which it left.
 CREATE INDEX data_file_by_removal ON data_file (table_id, removed_version, path) WHERE removed_version IS NOT NULL;
+
+-- Below it the topic's segments are gone, or about to be deleted while their rows are still here.
+ALTER TABLE dead_letter_topic ADD COLUMN start_offset INTEGER NOT NULL DEFAULT 0;

@@ -98,6 +98,25 @@ const selectRendered = sqlStatement<{ tableId: string; fromOffset: bigint; limit
     order by base_offset limit ${p.limit}`,
 )
 
+const raiseStartOffset = statement((db, p: { tableId: string; offset: bigint }) =>
+  db.updateTable('dead_letter_topic').set({ start_offset: p.offset }).where('table_id', '=', p.tableId),
+)
+const selectBelow = sqlStatement<{ tableId: string; endOffset: bigint; limit: number }, SegmentRow>(
+  p => sql`select * from dead_letter_segment
+    where table_id = ${p.tableId} and base_offset < ${p.endOffset} order by base_offset limit ${p.limit}`,
+)
+const deleteSegmentsBelow = statement((db, p: { tableId: string; endOffset: bigint }) =>
+  db
+    .deleteFrom('dead_letter_segment')
+    .where('table_id', '=', p.tableId)
+    .where('base_offset', '<', p.endOffset),
+)
+/** A file that reaches beyond the end is still needed. */
+const deleteFilesBelow = sqlStatement<{ tableId: string; endOffset: bigint }, unknown>(
+  p => sql`delete from dead_letter_topic_file
+    where table_id = ${p.tableId} and base_offset < ${p.endOffset} and base_offset + record_count <= ${p.endOffset}`,
+)
+
 function* requireTopic(tableId: string): Steps<TopicRow> {
   const row = yield* first(selectTopic, { tableId })
   invariant(row !== undefined, `dead-letter table ${tableId} has no topic`)
@@ -137,6 +156,7 @@ export function* loadTopic(tableId: string): Steps<DeadLetterTopic | undefined> 
     tableId,
     topic: row.topic,
     location: row.location,
+    startOffset: row.start_offset,
     endOffset: row.next_offset,
     renderedOffset: row.rendered_offset,
     ...(planned !== undefined && { planned: segmentOf(planned) }),
@@ -186,6 +206,29 @@ export function* listSegments(
   page: { readonly fromOffset: bigint; readonly limit: number },
 ): Steps<readonly DeadLetterSegment[]> {
   return (yield* all(selectRendered, { tableId, ...page })).map(segmentOf)
+}
+
+export function* expireSegments(
+  tableId: string,
+  { createdBeforeMs, limit }: { readonly createdBeforeMs: number; readonly limit: number },
+): Steps<readonly DeadLetterSegment[]> {
+  let start = (yield* requireTopic(tableId)).start_offset
+  for (const segment of yield* all(selectRendered, { tableId, fromOffset: start, limit })) {
+    if (segment.created_at_ms >= BigInt(createdBeforeMs)) break
+    start = segment.end_offset
+  }
+  yield* change(raiseStartOffset, { tableId, offset: start })
+  return (yield* all(selectBelow, { tableId, endOffset: start, limit })).map(segmentOf)
+}
+
+export function* forgetSegments(tableId: string, endOffset: bigint): Steps<void> {
+  const { start_offset } = yield* requireTopic(tableId)
+  invariant(
+    endOffset <= start_offset,
+    `segments below ${endOffset} are forgotten, and the topic of ${tableId} starts at ${start_offset}`,
+  )
+  yield* change(deleteSegmentsBelow, { tableId, endOffset })
+  yield* change(deleteFilesBelow, { tableId, endOffset })
 }
 
 export function* failTopic(

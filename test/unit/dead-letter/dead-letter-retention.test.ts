@@ -100,6 +100,50 @@ test('a crash between the snapshots of a round is made good by the next one', as
   expect(await entriesOfCurrent(tableId)).toEqual(['deleted'])
 })
 
+test('segments of the topic that were rendered longer ago are deleted, whatever a crash left', async () => {
+  await landLetter(0)
+  await pipeline.render()
+  pipeline.runtime.advance(HOUR_MS)
+  await landLetter(5)
+  await pipeline.render()
+  pipeline.runtime.advance(1)
+  expect(await topicKeys()).toHaveLength(4)
+  pipeline.warehouse.after = operation => {
+    if (operation === 'delete') throw new Error('crash')
+  }
+  await expect(purgeNow(pipeline.parts, await pipeline.declare())).rejects.toThrow('crash')
+  pipeline.warehouse.after = undefined
+  // The index goes first: what is left is no segment to any reader.
+  expect(await topicKeys()).toEqual([
+    'segment-00000000000000000000.kfs',
+    'segment-00000000000000000001.index',
+    'segment-00000000000000000001.kfs',
+  ])
+  expect(await pipeline.audit()).toMatchObject({ topic_gaps: 0n, topic_duplicates: 0n })
+  await purgeNow(pipeline.parts, await pipeline.declare())
+  expect(await topicKeys()).toEqual([
+    'segment-00000000000000000001.index',
+    'segment-00000000000000000001.kfs',
+  ])
+  expect(await pipeline.audit()).toMatchObject({
+    dead_letters: 1n,
+    purged: 1n,
+    topic_records: 1n,
+    topic_gaps: 0n,
+    topic_duplicates: 0n,
+    findings: [],
+  })
+
+  // The topic goes on where it was.
+  await landLetter(10)
+  await pipeline.render()
+  expect(await topicKeys()).toContain('segment-00000000000000000002.kfs')
+  pipeline.runtime.advance(2 * HOUR_MS)
+  await purgeNow(pipeline.parts, await pipeline.declare())
+  expect(await topicKeys()).toEqual([])
+  expect(await pipeline.audit()).toMatchObject({ purged: 3n, topic_gaps: 0n, gaps: 0n, findings: [] })
+})
+
 test('without dlq_retention dead letters stay', async () => {
   const forever = await openPipeline()
   await land(forever.source, ['not json'], { topic: TOPIC })
@@ -124,4 +168,11 @@ async function entriesOfCurrent(tableId: string): Promise<readonly string[]> {
   for (const manifest of readManifestList(await get(path), path))
     entries.push(...readManifest(await get(manifest.path), manifest.path).entries)
   return entries.map(entry => entry.status)
+}
+
+async function topicKeys(): Promise<readonly string[]> {
+  const keys: string[] = []
+  for await (const { key } of pipeline.warehouse.list({ prefix: '_topics/' }))
+    keys.push(key.slice(key.lastIndexOf('/') + 1))
+  return keys
 }
