@@ -25,10 +25,7 @@ export type AdmissionConfig = Pick<ServerConfig, 'listen' | 'token' | 'maxReques
 export function guard(app: FastifyInstance, config: AdmissionConfig, isClosing: () => boolean): void {
   let underWay = 0
   app.addHook('onRequest', async (request, reply) => {
-    if (isClosing()) {
-      reply.header('connection', 'close')
-      throw busy('The server is stopping.')
-    }
+    if (isClosing()) throw busy('The server is stopping.')
     const isOpen = request.routeOptions.config.open === true
     if (config.token === undefined) checkOrigin(request, config)
     else if (!isOpen) checkToken(request.headers.authorization, config.token)

@@ -63,7 +63,7 @@ export async function openServer(context: ServerContext, listen: ListenAddress):
   guard(app, config.server, () => isClosing)
   answerFailures(app, context)
   answerUnknown(app, routes)
-  secureAnswers(app)
+  addHeaders(app, () => isClosing)
   registerHealth(app, context)
   registerMetrics(app, context.metrics)
   await app.register(catalogRoutes(catalogContextOf(context)), { prefix: CATALOG_PREFIX })
@@ -169,8 +169,10 @@ function answerUnknown(app: FastifyInstance, routes: ReturnType<typeof collectRo
   })
 }
 
-function secureAnswers(app: FastifyInstance): void {
+function addHeaders(app: FastifyInstance, isClosing: () => boolean): void {
   app.addHook('onSend', async (_request, reply) => {
+    // Else the connection would stay open for another request, and the server with it.
+    if (isClosing()) reply.header('connection', 'close')
     reply.header('x-content-type-options', 'nosniff')
     reply.header('content-security-policy', "default-src 'none'; frame-ancestors 'none'")
     if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store')

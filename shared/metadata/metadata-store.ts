@@ -748,9 +748,10 @@ export interface MetadataStore {
 
   // Reports of scans, bounded to the newest `MAX_SCAN_REPORTS`.
   appendScanReport(report: NewScanReport): Promise<void>
-  /** Newest first. */
+  /** Newest first; only those with lower ids than `before`. */
   listScanReports(filter: {
     readonly tableId?: string
+    readonly before?: bigint
     readonly limit: number
   }): Promise<readonly ScanReport[]>
 

@@ -50,5 +50,7 @@ export function describeScanReports(open: OpenMetadata): void {
     expect(await store.listScanReports({ limit: 9 })).toEqual([second, first])
     expect(await store.listScanReports({ tableId: TABLE, limit: 9 })).toEqual([first])
     expect(await store.listScanReports({ limit: 1 })).toEqual([second])
+    expect(await store.listScanReports({ before: 2n, limit: 9 })).toEqual([first])
+    expect(await store.listScanReports({ tableId: LETTERS, before: 2n, limit: 9 })).toEqual([])
   })
 }

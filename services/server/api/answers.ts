@@ -1,9 +1,13 @@
 /**
- * The answers of the API as zod schemas: what the compiler holds the routes to, and what the OpenAPI document is written from. Whoever adds a
- * field to a report adds it here; a test holds real answers against the document, without room for more.
+ * The answers of the API as zod schemas: what the compiler holds the routes to, and what the OpenAPI document is written from. A field that is
+ * added to a report is added here: the compiler asks for it, and a test holds real answers against the document, without room for more.
  */
 import { z } from 'zod'
+import type { ExactJson } from '../../../shared/iceberg/exact-json.ts'
 import { SEVERITIES } from '../../../shared/metadata/event-types.ts'
+import type { StatusReport } from '../../status/collect-status.ts'
+import type { TableDescription } from '../../tables/describe-table.ts'
+import type { TablesReport } from '../../tables/list-tables.ts'
 import { problemSchema } from '../problem.ts'
 
 /** Schemas that the document names; their ids are stable. */
@@ -91,6 +95,17 @@ const tableStatus = named(
     partitions: list(named('PartitionStatus', partitionStatus)),
     publications: list(publication),
     dead_letter_publications: list(publication),
+    dead_letter_topic: z
+      .object({
+        topic: z.string(),
+        url: z.string().meta({ description: 'Of the folder of its segments.' }),
+        start_offset: long('The first dead letter that is still there.'),
+        end_offset: long('The offset that the next dead letter gets.'),
+        rendered_offset: long('Dead letters below it stand in segments.'),
+        error_code: z.string().nullable(),
+        error_message: z.string().nullable(),
+      })
+      .nullable(),
   }),
 )
 
@@ -112,7 +127,7 @@ export const statusAnswer = named(
       }),
     ).meta({ description: 'The newest; /events has all of them, with what to do.' }),
   }),
-)
+) satisfies z.ZodType<StatusReport>
 
 const tableKind = z
   .enum(['rows', 'dead_letters'])
@@ -145,7 +160,7 @@ export const tablesAnswer = named(
     ),
     next_page: nextPage,
   }),
-)
+) satisfies z.ZodType<TablesReport>
 
 const partitionValues = z
   .record(z.string(), z.string().nullable())
@@ -187,7 +202,7 @@ const newest = <T extends z.ZodType>(item: T) =>
 
 /** Iceberg's own JSON; a JSON value of any shape as far as this document goes. */
 const icebergJson = (what: string) =>
-  z.custom<unknown>().meta({
+  z.custom<ExactJson>().meta({
     type: 'object',
     additionalProperties: true,
     description: `${what}, as the Iceberg specification writes it.`,
@@ -244,7 +259,7 @@ export const tableAnswer = named(
     ),
     publications: list(publication),
   }),
-)
+) satisfies z.ZodType<TableDescription>
 
 export const snapshotsAnswer = named(
   'Snapshots',
@@ -305,6 +320,39 @@ export const deadLetterRecord = named(
 export const deadLetterRecordsAnswer = named(
   'DeadLetterRecords',
   z.object({ dead_letters: list(deadLetterRecord), next_page: nextPage }),
+)
+
+const count = (what: string) => long(`${what}; null where the engine did not report it.`).nullable()
+
+export const queriesAnswer = named(
+  'Queries',
+  z.object({
+    queries: list(
+      named(
+        'Query',
+        z.object({
+          query_id: long('Rises with every report.'),
+          at_ms: timeMs('When it was reported'),
+          table: z.string(),
+          catalog: z.string(),
+          snapshot_id: long('The snapshot that was read.'),
+          schema_id: z.int(),
+          engine: z.string().nullable(),
+          filter: z.string().meta({
+            description:
+              'Iceberg expression as JSON, perhaps cut short. Java engines hide the values that it compares with.',
+          }),
+          projected_fields: list(z.string()),
+          planning_us: count('Time that the engine took to plan, in microseconds'),
+          result_files: count('Files that the engine had to read'),
+          result_bytes: count('Their size'),
+          skipped_files: count('Files left out by their bounds'),
+          skipped_manifests: count('Manifests left out whole'),
+        }),
+      ),
+    ).meta({ description: 'Newest first.' }),
+    next_page: nextPage,
+  }),
 )
 
 const event = named(

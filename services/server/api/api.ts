@@ -3,11 +3,12 @@ import type { FastifyInstance } from 'fastify'
 import { deadLetterRoutes } from './dead-letter-routes.ts'
 import { eventRoutes } from './event-routes.ts'
 import { API_PREFIX, openApiDocument } from './openapi.ts'
+import { queryRoutes } from './query-routes.ts'
 import type { ApiContext, ApiRoute } from './route.ts'
 import { tableRoutes } from './table-routes.ts'
 
 export function apiRoutes(): readonly ApiRoute[] {
-  return [...tableRoutes, ...deadLetterRoutes(), ...eventRoutes]
+  return [...tableRoutes, ...deadLetterRoutes(), ...eventRoutes, ...queryRoutes]
 }
 
 export function registerApi(app: FastifyInstance, context: ApiContext): void {

@@ -24,25 +24,30 @@ const insertScanReport = insertStatement('scan_report', [
 const deleteOldReports = sqlStatement<{ max: number }, unknown>(
   p => sql`delete from scan_report where report_id <= (select max(report_id) from scan_report) - ${p.max}`,
 )
-const selectReports = statement((db, p: { limit: number }) =>
+const selectReports = statement((db, p: { before: bigint; limit: number }) =>
   db
     .selectFrom('scan_report')
     .innerJoin('iceberg_table', 'iceberg_table.table_id', 'scan_report.table_id')
     .selectAll('scan_report')
     .select('iceberg_table.name as table_name')
+    .where('report_id', '<', p.before)
     .orderBy('report_id', 'desc')
     .limit(p.limit),
 )
-const selectTableReports = statement((db, p: { tableId: string; limit: number }) =>
+const selectTableReports = statement((db, p: { tableId: string; before: bigint; limit: number }) =>
   db
     .selectFrom('scan_report')
     .innerJoin('iceberg_table', 'iceberg_table.table_id', 'scan_report.table_id')
     .selectAll('scan_report')
     .select('iceberg_table.name as table_name')
     .where('scan_report.table_id', '=', p.tableId)
+    .where('report_id', '<', p.before)
     .orderBy('report_id', 'desc')
     .limit(p.limit),
 )
+
+/** Above every id. */
+const END = 2n ** 63n - 1n
 
 export function* appendScanReport(report: NewScanReport): Steps<void> {
   yield* change(insertScanReport, {
@@ -65,13 +70,14 @@ export function* appendScanReport(report: NewScanReport): Steps<void> {
 
 export function* listScanReports(filter: {
   readonly tableId?: string
+  readonly before?: bigint
   readonly limit: number
 }): Steps<readonly ScanReport[]> {
-  const { tableId, limit } = filter
+  const { tableId, before = END, limit } = filter
   const rows =
     tableId === undefined
-      ? yield* all(selectReports, { limit })
-      : yield* all(selectTableReports, { tableId, limit })
+      ? yield* all(selectReports, { before, limit })
+      : yield* all(selectTableReports, { tableId, before, limit })
   return rows.map(row => ({
     reportId: row.report_id,
     atMs: toNumber(row.at_ms),

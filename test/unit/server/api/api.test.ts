@@ -5,6 +5,15 @@ import { type Serving, serve } from '../serving.ts'
 import { type StrictDocument, strictDocument } from './strict-document.ts'
 
 const LETTERS = `${TABLE}__dlq`
+const SCAN = {
+  catalog: 'local',
+  schemaId: 0,
+  filter: '{"type":"gt","term":"id","value":3}',
+  projectedFields: ['id'],
+  engine: 'trino 400',
+  resultFiles: 2n,
+  resultBytes: 2n ** 40n,
+}
 const NOTE = { who: 'ada', why: 'the broker moves' }
 let serving: Serving
 let strict: StrictDocument
@@ -29,6 +38,8 @@ beforeAll(async () => {
     reason: 'a segment is damaged',
     details: { at: 2n ** 60n },
   })
+  for (const snapshotId of [2n ** 60n, 7n, 8n])
+    await pipeline.metadata.appendScanReport({ ...SCAN, tableId: rows.tableId, snapshotId })
   strict = strictDocument((await get('/openapi.json')).body)
 })
 afterAll(() => serving.end())
@@ -90,11 +101,13 @@ describe('pages', () => {
     [`/tables/${TABLE}/files`, 'files', 'path'],
     ['/dead-letters', 'dead_letters', 'error_code'],
     [`/tables/${TABLE}/dead-letters`, 'dead_letters', 'offset'],
+    ['/queries', 'queries', 'snapshot_id'],
   ])('of %s are together the whole, in its order', async (path, list, key) => {
     const whole = await walk(`${path}?limit=1000`, list)
     expect(whole.sizes).toHaveLength(1)
     expect(whole.all.length).toBeGreaterThan(1)
     const parts = await walk(`${path}?limit=2`, list)
+    expect(parts.sizes.length).toBeGreaterThan(1)
     expect(parts.all.map(item => at(item, key))).toEqual(whole.all.map(item => at(item, key)))
     expect(Math.max(...parts.sizes)).toBeLessThanOrEqual(2)
   })
