@@ -1,20 +1,25 @@
 /**
  * Installs the real servers that tests run against; every installer may be called again at no cost and returns the program's path.
- * `node test/servers/install.ts [minio] [etcd] [broker]` installs the named ones (all by default) and prints where they are.
+ * `node test/servers/install.ts [minio] [etcd] [broker] [trino]` installs the named ones (all by default) and prints where they are.
  * Run it before the tests: a first build takes minutes, longer than a test's hook may.
  *
  * MinIO and the KafScale broker are built by Go (1.25 or later) from the module proxy, etcd is Debian's package, unpacked rather than
- * installed, so that no root is needed and no service is started.
+ * installed, so that no root is needed and no service is started. Trino comes from Maven Central.
  */
 import { spawnSync } from 'node:child_process'
 import { readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { cached, runStep } from './cache.ts'
+import { findJava } from './java.ts'
 
 /** A commit of the community edition, which has no tagged module versions. Conditional writes were checked with it. */
 export const MINIO_VERSION = 'v0.0.0-20260212201848-7aac2a2c5b7c'
 export const KAFSCALE_VERSION = 'v1.5.0'
 const ETCD_PACKAGE = 'etcd-server'
+/** The last version whose server Maven Central has as a tarball of its core alone; the connector is a plugin of its own. */
+export const TRINO_VERSION = '476'
+export const TRINO_MIN_JAVA = 24
+const UNPACK_GOAL = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:unpack'
 
 export async function installMinio(): Promise<string> {
   const folder = await cached(`minio-${MINIO_VERSION}`, target => {
@@ -69,6 +74,28 @@ export async function installEtcd(): Promise<string> {
   return join(folder, 'etcd')
 }
 
+/** The folder of its core's jars and of the Iceberg plugin. */
+export async function installTrino(): Promise<string> {
+  return cached(`trino-${TRINO_VERSION}`, target => {
+    findJava(TRINO_MIN_JAVA, 'Trino')
+    const unpack = (artifact: string, folder: string, filter: string) =>
+      runStep(
+        `Fetching ${artifact}`,
+        [
+          'mvn',
+          ...['--batch-mode', '--quiet', UNPACK_GOAL],
+          ...[`-Dartifact=${artifact}`, `-DoutputDirectory=${folder}`, filter],
+        ],
+        // Maven leaves its marks in the folder that it runs in.
+        { cwd: target },
+      )
+    unpack(`io.trino:trino-server-core:${TRINO_VERSION}:tar.gz`, target, '-Dmdep.unpack.includes=**/lib/**')
+    // The drivers of the Snowflake catalog and of a cache, a third of the plugin.
+    const unused = '-Dmdep.unpack.excludes=**/net.snowflake*,**/org.rocksdb*'
+    unpack(`io.trino:trino-iceberg:${TRINO_VERSION}:zip`, join(target, 'plugin'), unused)
+  })
+}
+
 export function isOnPath(program: string): boolean {
   return spawnSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' }).status === 0
 }
@@ -82,6 +109,7 @@ const INSTALLERS: Readonly<Record<string, () => Promise<string>>> = {
   minio: installMinio,
   etcd: installEtcd,
   broker: installKafscaleBroker,
+  trino: installTrino,
 }
 
 if (import.meta.main) {

@@ -1,4 +1,4 @@
-"""PyIceberg as an outside reader: tables are opened from their metadata file alone, without a catalog. See protocol.py."""
+"""PyIceberg as an outside reader: tables are opened from their metadata file alone, or by name in a REST catalog. See protocol.py."""
 import json
 
 from protocol import claim_stdout, serve
@@ -10,6 +10,7 @@ import pyarrow.compute
 import pyarrow.fs
 import pyarrow.parquet
 import pyiceberg
+from pyiceberg.catalog import load_catalog
 from pyiceberg.expressions import AlwaysTrue
 from pyiceberg.expressions.parser import parse
 from pyiceberg.expressions.visitors import bind
@@ -20,14 +21,30 @@ from canonical import FILE_COLUMNS, MANIFEST_COLUMNS, PARTITION_COLUMNS, encode,
 
 
 def open_table(request):
-    s3 = request.get("s3")
-    properties = {} if s3 is None else {
+    if request.get("catalog"):
+        return open_catalog(request["catalog"]).load_table(request["table"])
+    return StaticTable.from_metadata(request["metadata"], s3_properties(request.get("s3")))
+
+
+catalogs = {}
+
+
+def open_catalog(access):
+    """One client per catalog, as a program that reads many tables would have; every request loads its table anew."""
+    key = json.dumps(access, sort_keys=True)
+    if key not in catalogs:
+        named = {name: access[name] for name in ("uri", "warehouse", "token") if access.get(name)}
+        catalogs[key] = load_catalog("tidewater", type="rest", **named, **s3_properties(access.get("s3")))
+    return catalogs[key]
+
+
+def s3_properties(s3):
+    return {} if s3 is None else {
         "s3.endpoint": s3["endpoint"],
         "s3.access-key-id": s3["accessKeyId"],
         "s3.secret-access-key": s3["secretAccessKey"],
         "s3.region": s3["region"],
     }
-    return StaticTable.from_metadata(request["metadata"], properties)
 
 
 def schema_json(schema):
@@ -82,7 +99,7 @@ whole_tables = {}
 
 def whole_table(request, table, snapshot_id):
     """The whole table, read once for the filters that are tried on it one after another; only the last one is kept."""
-    key = (request["metadata"], snapshot_id)
+    key = (table.metadata_location, snapshot_id)
     if key not in whole_tables:
         whole_tables.clear()
         whole_tables[key] = table.scan(snapshot_id=snapshot_id).to_arrow()

@@ -1,7 +1,7 @@
 /**
- * The outside readers as the tests see them: PyIceberg and Spark, one process each, that open a table from its metadata file alone.
- * Nothing of Tidewater takes part in reading, so what they return judges what was written. Values come in the canonical JSON form
- * that `canonical.py` describes, equal for both. A reader that cannot be installed is an error, never a skip.
+ * The outside readers as the tests see them: PyIceberg and Spark open a table from its metadata file alone, or by name in a REST catalog;
+ * Trino and DuckDB only by name. Reading is all theirs, so what they return judges what was written. Values come in the canonical JSON
+ * form that `canonical.py` describes, equal for all. A reader that cannot be installed is an error, never a skip.
  */
 import { join } from 'node:path'
 import { z } from 'zod'
@@ -17,10 +17,26 @@ export interface S3Access {
   readonly region: string
 }
 
+/** An Iceberg REST catalog as its clients are told of it. */
+export interface RestCatalog {
+  readonly uri: string
+  readonly warehouse?: string
+  readonly token?: string
+  /** The reader's own settings for the files; without them it has what the catalog sends. */
+  readonly s3?: S3Access
+}
+
+/** The place of a metadata file, or a dotted name in a catalog. */
+export type TableRef = string | CatalogTable
+export interface CatalogTable {
+  readonly catalog: RestCatalog
+  readonly table: string
+}
+
 export interface ScanOptions {
   /** Top-level columns; all by default. */
   readonly columns?: readonly string[]
-  /** A predicate that PyIceberg and Spark SQL both read, for example `id >= 3 and name = 'a'`. Beware of `!=` on nulls: Iceberg keeps them, SQL does not. */
+  /** A predicate that PyIceberg and SQL both read, for example `id >= 3 and name = 'a'`. Beware of `!=` on nulls: Iceberg keeps them, SQL does not. */
   readonly filter?: string
   /** Time travel. */
   readonly snapshotId?: string | bigint
@@ -105,58 +121,93 @@ export type ScanResult = z.infer<typeof scanSchema>
 export type TableInspection = z.infer<typeof inspectionSchema>
 export type ParquetFooters = z.infer<typeof parquetSchema>
 
-export interface OutsideReader {
-  readonly name: 'pyiceberg' | 'spark'
+/** What every engine can be asked about a table of a catalog. */
+export interface QueryEngine {
+  readonly name: 'pyiceberg' | 'spark' | 'trino' | 'duckdb'
   /** Library versions, as the reader itself says. */
   readonly versions: Readonly<Record<string, string>>
-  describe(metadataLocation: string): Promise<TableDescription>
-  scan(metadataLocation: string, options?: ScanOptions): Promise<ScanResult>
-  count(metadataLocation: string, options?: Pick<ScanOptions, 'filter' | 'snapshotId'>): Promise<number>
-  inspect(metadataLocation: string): Promise<TableInspection>
+  /** Ids of the snapshots that it sees, oldest first. */
+  snapshotIds(table: CatalogTable): Promise<readonly string[]>
+  scan(table: CatalogTable, options?: ScanOptions): Promise<ScanResult>
+  count(table: CatalogTable, options?: Pick<ScanOptions, 'filter' | 'snapshotId'>): Promise<number>
   close(): Promise<void>
+}
+
+/** One that also reads from a metadata file alone, and says what is in the metadata. */
+export interface OutsideReader extends QueryEngine {
+  describe(table: TableRef): Promise<TableDescription>
+  scan(table: TableRef, options?: ScanOptions): Promise<ScanResult>
+  count(table: TableRef, options?: Pick<ScanOptions, 'filter' | 'snapshotId'>): Promise<number>
+  inspect(table: TableRef): Promise<TableInspection>
 }
 
 export interface PyIcebergReader extends OutsideReader {
   /** The footers of the current snapshot's data files, read by pyarrow. */
-  parquetFooters(metadataLocation: string): Promise<ParquetFooters>
+  parquetFooters(table: TableRef): Promise<ParquetFooters>
 }
 
-/** `s3` applies to every location that this reader opens. */
+/** `s3` applies to every metadata file that this reader opens. */
 export async function startPyIceberg(options: { readonly s3?: S3Access } = {}): Promise<PyIcebergReader> {
   const channel = await startReader('pyiceberg')
   return {
-    ...common('pyiceberg', channel, options.s3),
-    parquetFooters: metadata =>
-      channel.request({ op: 'parquet', metadata, s3: options.s3 }).then(value => parquetSchema.parse(value)),
+    ...outsideReader('pyiceberg', channel, options.s3),
+    parquetFooters: async table =>
+      parquetSchema.parse(await channel.request({ op: 'parquet', ...wireRef(table, options.s3) })),
   }
 }
 
 /** Refuses tables with a `time` column, for which Spark has no type. Starting takes about ten seconds: start one per test file. */
 export async function startSpark(options: { readonly s3?: S3Access } = {}): Promise<OutsideReader> {
-  const channel = await startReader('spark')
-  return common('spark', channel, options.s3)
+  return outsideReader('spark', await startReader('spark'), options.s3)
 }
 
-async function startReader(name: OutsideReader['name']): Promise<Channel> {
+/** DuckDB's own iceberg extension. */
+export async function startDuckDb(): Promise<QueryEngine> {
+  const channel = await startReader('duckdb')
+  return {
+    ...queries('duckdb', channel, undefined),
+    snapshotIds: async table =>
+      z.array(z.string()).parse(await channel.request({ op: 'snapshots', ...wireRef(table, undefined) })),
+  }
+}
+
+async function startReader(name: 'pyiceberg' | 'spark' | 'duckdb'): Promise<Channel> {
   const { python, jars } = await installReaders()
   return openChannel({ name, command: python, args: [join(FOLDER, `${name}_reader.py`), jars] })
 }
 
-function common(name: OutsideReader['name'], channel: Channel, s3: S3Access | undefined): OutsideReader {
+function outsideReader(
+  name: 'pyiceberg' | 'spark',
+  channel: Channel,
+  s3: S3Access | undefined,
+): OutsideReader {
+  const describe = async (table: TableRef) =>
+    descriptionSchema.parse(await channel.request({ op: 'describe', ...wireRef(table, s3) }))
+  return {
+    ...queries(name, channel, s3),
+    describe,
+    snapshotIds: async table => (await describe(table)).snapshots.map(({ snapshotId }) => snapshotId),
+    inspect: async table =>
+      inspectionSchema.parse(await channel.request({ op: 'inspect', ...wireRef(table, s3) })),
+  }
+}
+
+function queries(name: QueryEngine['name'], channel: Channel, s3: S3Access | undefined) {
   return {
     name,
     versions: channel.versions,
-    describe: async metadata =>
-      descriptionSchema.parse(await channel.request({ op: 'describe', metadata, s3 })),
-    scan: async (metadata, options) =>
-      scanSchema.parse(await channel.request({ op: 'scan', metadata, s3, ...wireOptions(options) })),
-    count: async (metadata, options) =>
-      z.int().parse(await channel.request({ op: 'count', metadata, s3, ...wireOptions(options) })),
-    inspect: async metadata => inspectionSchema.parse(await channel.request({ op: 'inspect', metadata, s3 })),
+    scan: async (table: TableRef, options: ScanOptions = {}) =>
+      scanSchema.parse(await channel.request({ op: 'scan', ...wireRef(table, s3), ...wireOptions(options) })),
+    count: async (table: TableRef, options: ScanOptions = {}) =>
+      z.int().parse(await channel.request({ op: 'count', ...wireRef(table, s3), ...wireOptions(options) })),
     close: () => channel.close(),
   }
 }
 
-function wireOptions(options: ScanOptions = {}): Record<string, unknown> {
+function wireRef(table: TableRef, s3: S3Access | undefined): Record<string, unknown> {
+  return typeof table === 'string' ? { metadata: table, s3 } : { ...table }
+}
+
+function wireOptions(options: ScanOptions): Record<string, unknown> {
   return { ...options, snapshotId: options.snapshotId?.toString() }
 }

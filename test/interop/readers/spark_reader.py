@@ -1,5 +1,5 @@
-"""Spark with the Iceberg runtime as an outside reader: tables are registered from their metadata file in a catalog kept in memory,
-which writes nothing beside them. One session serves all requests, because starting it takes seconds. See protocol.py.
+"""Spark with the Iceberg runtime as an outside reader: tables are named in a REST catalog, or registered from their metadata file in a
+catalog kept in memory, which writes nothing beside them. One session serves all requests, because starting it takes seconds. See protocol.py.
 
 Spark has no type for Iceberg's `time`: it refuses a table that has such a column, so those tables are for PyIceberg alone.
 Usage: spark_reader.py <folder of jars>
@@ -47,7 +47,9 @@ registered = {}
 
 
 def table_name(request):
-    """The name under which the metadata file is registered; the same file is registered once."""
+    """By a REST catalog, or the name under which the metadata file is registered; the same file is registered once."""
+    if request.get("catalog"):
+        return f"{rest_catalog(request['catalog'])}.{request['table']}"
     location, catalog = request["metadata"], catalog_for(request.get("s3"))
     key = (catalog, location)
     if key not in registered:
@@ -57,8 +59,39 @@ def table_name(request):
     return registered[key]
 
 
+def named(kind, access):
+    return kind + "_" + hashlib.sha256(json.dumps(access, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def rest_catalog(access):
+    name = named("rest", access)
+    prefix = f"spark.sql.catalog.{name}"
+    if spark.conf.get(prefix, None) is None:
+        settings = {
+            "": "org.apache.iceberg.spark.SparkCatalog",
+            ".type": "rest",
+            # Tables are loaded anew by every query, so that a test sees the snapshot of its moment.
+            ".cache-enabled": "false",
+        }
+        settings |= {f".{key}": access[key] for key in ("uri", "warehouse", "token") if access.get(key)}
+        settings |= s3_settings(access.get("s3"))
+        for key, value in settings.items():
+            spark.conf.set(prefix + key, value)
+    return name
+
+
+def s3_settings(s3):
+    return {} if s3 is None else {
+        ".s3.endpoint": s3["endpoint"],
+        ".s3.access-key-id": s3["accessKeyId"],
+        ".s3.secret-access-key": s3["secretAccessKey"],
+        ".s3.path-style-access": "true",
+        ".client.region": s3["region"],
+    }
+
+
 def catalog_for(s3):
-    name = "files" if s3 is None else "s3_" + hashlib.sha256(json.dumps(s3, sort_keys=True).encode()).hexdigest()[:12]
+    name = "files" if s3 is None else named("s3", s3)
     prefix = f"spark.sql.catalog.{name}"
     if spark.conf.get(prefix, None) is None:
         settings = {
@@ -69,14 +102,7 @@ def catalog_for(s3):
             ".warehouse": scratch.name,
             ".io-impl": "org.apache.iceberg.io.ResolvingFileIO",
         }
-        if s3 is not None:
-            settings |= {
-                ".s3.endpoint": s3["endpoint"],
-                ".s3.access-key-id": s3["accessKeyId"],
-                ".s3.secret-access-key": s3["secretAccessKey"],
-                ".s3.path-style-access": "true",
-                ".client.region": s3["region"],
-            }
+        settings |= s3_settings(s3)
         for key, value in settings.items():
             spark.conf.set(prefix + key, value)
         spark.sql(f"CREATE NAMESPACE {name}.read")
