@@ -4,18 +4,30 @@
  * The plan fixes where a segment ends and what its header says, so that after a crash anywhere the next round, or another process,
  * writes the same bytes under the same keys. Segments are not compressed: their bytes must not hang on the version of a codec.
  */
-import type { DeadLetterTopic, MetadataStore } from '../../shared/metadata/metadata-store.ts'
+import type {
+  DeadLetterSegment,
+  DeadLetterTopic,
+  MetadataStore,
+} from '../../shared/metadata/metadata-store.ts'
 import { resolveUrl } from '../../shared/object-store/locations.ts'
 import type { ObjectStore } from '../../shared/object-store/object-store.ts'
 import { putImmutable } from '../../shared/object-store/put-immutable.ts'
 import { AppError } from '../../shared/runtime/errors.ts'
 import { BatchCollector } from '../../shared/segment/batch-collector.ts'
+import type { RecordToWrite } from '../../shared/segment/record-encoder.ts'
 import { assembleSegment, type WrittenSegment } from '../../shared/segment/segment-writer.ts'
 import { readTopicRecords } from './read-topic-records.ts'
 import { segmentKeysOf, type TopicPlace } from './topic-place.ts'
 
 /** What brokers cut segments at by default. */
 const SEGMENT_BYTES = 4 * 1024 * 1024
+/**
+ * Consumers fetch 1 MiB of a partition at a time unless told otherwise, and a broker that cuts its answer there (docs/kfs.md) never gets
+ * them past a larger batch. So batches stay well below it, and a record of this size is a batch of its own.
+ */
+const BATCH_BYTES = 256 * 1024
+/** An entry for every batch: a fetch then begins with the batch that it asks for, and not up to 100 messages before it. */
+const INDEX_INTERVAL = 1
 /** Small records make no larger segments than this many of them. */
 const MAX_SEGMENT_RECORDS = 10_000n
 
@@ -41,6 +53,7 @@ export async function* writeTopic(
   const range = { fromOffset: renderedOffset, endOffset }
   let baseOffset = renderedOffset
   for await (const { record } of readTopicRecords(context, tableId, range)) {
+    if (isLarge(record)) collector.cut()
     collector.append(record)
     const isWhole =
       begun === undefined
@@ -49,7 +62,7 @@ export async function* writeTopic(
     if (!isWhole) continue
     const segment =
       begun ?? (await planSegment(context, tableId, { baseOffset, endOffset: collector.endOffset }))
-    const url = await putSegment(place, assembleSegment(collector.take(), segment))
+    const url = await putSegment(place, assembleSegment(collector.take(), stampOf(segment)))
     await context.metadata.completeDeadLetterSegment(tableId, baseOffset)
     yield { baseOffset, endOffset: segment.endOffset, url }
     begun = undefined
@@ -58,8 +71,15 @@ export async function* writeTopic(
   }
 }
 
+const stampOf = ({ createdAtMs }: DeadLetterSegment) => ({ createdAtMs, indexInterval: INDEX_INTERVAL })
+
+function isLarge({ key, value, headers = [] }: RecordToWrite): boolean {
+  const parts = [key, value, ...headers.flatMap(header => [header.key, header.value])]
+  return parts.reduce((sum, part) => sum + (part?.byteLength ?? 0), 0) >= BATCH_BYTES
+}
+
 function collectorAt(baseOffset: bigint): BatchCollector {
-  return new BatchCollector({ codec: 'none', baseOffset, maxBatchBytes: SEGMENT_BYTES })
+  return new BatchCollector({ codec: 'none', baseOffset, maxBatchBytes: BATCH_BYTES })
 }
 
 function isFull(collector: BatchCollector, baseOffset: bigint): boolean {

@@ -53,19 +53,20 @@ export class BatchCollector {
     appendRecord(this.encoder, record, { timestampDelta, offsetDelta: this.recordCount })
     this.recordCount++
     this.maxTimestampMs = Math.max(this.maxTimestampMs, timestampMs)
-    if (this.encoder.byteLength >= this.batchBytes) this.cutBatch()
+    if (this.encoder.byteLength >= this.batchBytes) this.cut()
   }
 
   /** Everything taken so far, as batches; the collector goes on after it. */
   take(): readonly WrittenBatch[] {
-    this.cutBatch()
+    this.cut()
     const taken = this.batches
     this.batches = []
     this.batchesBytes = 0
     return taken
   }
 
-  private cutBatch(): void {
+  /** Ends the batch under way, if there is one. */
+  cut(): void {
     if (this.recordCount === 0) return
     const records = compressRecords(this.codec, this.encoder.bytes.subarray(0, this.encoder.byteLength))
     const lastOffset = this.endOffset - 1n

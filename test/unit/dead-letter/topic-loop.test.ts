@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { renderNow, renderRound } from '../../../services/dead-letter/topic-loop.ts'
+import { parseIndex } from '../../../shared/segment/segment-index.ts'
+import { readBatches } from '../../../shared/segment/segment-reader.ts'
 import { ids, land, landBatches } from '../../fakes/land-segments.ts'
 import { openPipeline, type Pipeline } from '../../fakes/pipeline-fixture.ts'
 import { rowsOf, utf8 } from '../../fakes/segment-rows.ts'
@@ -129,6 +131,21 @@ describe('a round', () => {
     const landed = (await Promise.all(bases.map(valuesOf))).flat()
     expect(landed).toEqual(values)
     expect(await pipeline.audit()).toMatchObject({ topic_records: 12n, topic_gaps: 0n })
+  })
+
+  test('keeps large records apart and indexes every batch, for brokers that cut a fetch at 1 MiB', async () => {
+    const sizes = [100, 900_000, 100, 200_000, 200_000, 255_000, 262_144, 1]
+    await fail(
+      0,
+      sizes.map(size => 'x'.repeat(size)),
+    )
+    await pipeline.render()
+    const bytes = await pipeline.warehouse.get(keyOf(0, 'kfs'))
+    const batches = [...readBatches(bytes, { key: keyOf(0, 'kfs') })].map(({ header }) => header)
+    expect(batches.map(({ recordCount }) => recordCount)).toEqual([1, 1, 3, 1, 1, 1])
+    expect(Math.max(...batches.map(header => header.endPosition - header.position))).toBeLessThan(1_000_000)
+    const index = parseIndex(await pipeline.warehouse.get(keyOf(0, 'index')), { key: 'index' })
+    expect(index.entries.map(({ offset }) => offset)).toEqual(batches.map(({ baseOffset }) => baseOffset))
   })
 
   test('ends a segment at ten thousand records', async () => {

@@ -1,6 +1,7 @@
 // Produces the steps on stdin with franz-go and writes one line per record, in order, when its batch is answered.
 // Steps and answers are the JSON lines that clients.ts describes. Arguments: bootstrap, codec.
 // Records between two flushes go out as one batch per partition.
+// With the arguments consume, bootstrap, topic, count, bytes of one fetch it reads the first records of partition 0 instead, one line each.
 package main
 
 import (
@@ -10,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -54,7 +56,11 @@ var codecs = map[string]kgo.CompressionCodec{
 }
 
 func main() {
-	if err := produce(os.Args[1], os.Args[2]); err != nil {
+	run := func() error { return produce(os.Args[1], os.Args[2]) }
+	if os.Args[1] == "consume" {
+		run = func() error { return consume(os.Args[2], os.Args[3], os.Args[4], os.Args[5]) }
+	}
+	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "franz-producer:", err)
 		os.Exit(1)
 	}
@@ -120,6 +126,55 @@ func produce(bootstrap, codec string) error {
 		}
 	}
 	return lines.Err()
+}
+
+type consumed struct {
+	Offset    int64   `json:"offset"`
+	Timestamp int64   `json:"timestamp"`
+	Key       []byte  `json:"key"`
+	Value     []byte  `json:"value"`
+	Headers   [][]any `json:"headers"`
+}
+
+func consume(bootstrap, topic, countText, fetchText string) error {
+	count, err := strconv.Atoi(countText)
+	if err != nil {
+		return err
+	}
+	fetchBytes, err := strconv.ParseInt(fetchText, 10, 32)
+	if err != nil {
+		return err
+	}
+	client, err := kgo.NewClient(
+		kgo.SeedBrokers(bootstrap),
+		kgo.FetchMaxPartitionBytes(int32(fetchBytes)),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().AtStart()}}),
+	)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	out := json.NewEncoder(os.Stdout)
+	if err := out.Encode(answer{Client: "franz-go " + version()}); err != nil {
+		return err
+	}
+	for seen := 0; seen < count; {
+		fetches := client.PollFetches(context.Background())
+		if errs := fetches.Errors(); len(errs) > 0 {
+			return errs[0].Err
+		}
+		for _, r := range fetches.Records() {
+			headers := [][]any{}
+			for _, h := range r.Headers {
+				headers = append(headers, []any{h.Key, h.Value})
+			}
+			if err := out.Encode(consumed{r.Offset, r.Timestamp.UnixMilli(), r.Key, r.Value, headers}); err != nil {
+				return err
+			}
+			seen++
+		}
+	}
+	return nil
 }
 
 func grow(client *kgo.Client, name string, count int32) error {
