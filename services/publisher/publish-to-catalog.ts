@@ -19,6 +19,9 @@ import type {
 import { AppError, invariant, unreachable } from '../../shared/runtime/errors.ts'
 import type { Runtime } from '../../shared/runtime/runtime.ts'
 
+/** A catalog that fails for this long raises an event; shorter trouble passes by itself. */
+export const REPORT_FAILING_AFTER_MS = 120_000
+
 export interface PublishContext {
   readonly metadata: MetadataStore
   readonly runtime: Runtime
@@ -64,6 +67,7 @@ async function bringForward(
       code: cause.code,
       message: cause.message,
       atVersion: publication.metadataVersion,
+      reportAfterMs: REPORT_FAILING_AFTER_MS,
     })
     if (state === 'held') await reportHeld(metadata, { table, catalog, cause })
     return { kind: state === 'held' ? 'held' : 'failed', error: cause }
@@ -143,6 +147,7 @@ async function failed(
     message,
     state: 'failing',
     atVersion,
+    reportAfterMs: REPORT_FAILING_AFTER_MS,
   })
   return { kind: 'failed', error: new AppError({ code: failure.code, next: 'retry', message }) }
 }

@@ -209,6 +209,8 @@ export interface Database {
     last_error_code: NullableText
     last_error_message: NullableText
     last_published_at_ms: NullableInt
+    failing_since_ms: NullableInt
+    failing_reported_ms: NullableInt
     intent_snapshot_id: NullableInt
     intent_metadata_location: NullableText
     intent_timestamp_ms: NullableInt

@@ -71,6 +71,18 @@ export const EVENT_TYPES = {
     whatToDo:
       'Find who wrote to the table and put the catalog back to what Tidewater published last, then: tidewater resume {table} --why …',
   },
+  'publication.failing': {
+    severity: 'warning',
+    meaning:
+      'a catalog has failed to take the newest snapshot of this table for minutes, and is tried on. The table goes on, and is published to its other catalogs; readers of this one see it as it was.',
+    whatToDo:
+      'Look at the message and at the catalog: usually it cannot be reached, or credentials changed. It catches up in one commit once the cause is gone.',
+  },
+  'publication.recovered': {
+    severity: 'info',
+    meaning: 'a catalog that was failing shows the table as it is again.',
+    whatToDo: 'Nothing.',
+  },
   'dlq.topic_stopped': {
     severity: 'error',
     meaning:

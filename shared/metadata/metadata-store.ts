@@ -352,6 +352,8 @@ export interface Publication {
   readonly lastErrorCode?: string
   readonly lastErrorMessage?: string
   readonly lastPublishedAtMs?: number
+  /** Since when every attempt has failed. */
+  readonly failingSinceMs?: number
   /** The commit under way, written before the first object: a retry writes the same bytes under the same keys. */
   readonly intent?: PublicationIntent
 }
@@ -721,7 +723,10 @@ export interface MetadataStore {
     intent: PublicationIntent,
     metadataLogMax: number,
   ): Promise<void>
-  /** `held` needs a person; `failing` is tried again. An intent stays unless it is `dropIntent`. */
+  /**
+   * `held` needs a person; `failing` is tried again. An intent stays unless it is `dropIntent`. A publication that has been failing for
+   * `reportAfterMs` raises `publication.failing`, once; the confirmation that ends it raises `publication.recovered`.
+   */
   failPublication(
     tableId: string,
     catalog: string,
@@ -731,6 +736,8 @@ export interface MetadataStore {
       readonly message: string
       readonly dropIntent?: PublicationIntent
       readonly atVersion: number
+      /** Without it nothing is reported now. */
+      readonly reportAfterMs?: number
     },
   ): Promise<void>
 

@@ -188,6 +188,7 @@ export function publicationOf(row: Row<'publication'>): Publication {
       'lastPublishedAtMs',
       row.last_published_at_ms === null ? null : toNumber(row.last_published_at_ms),
     ),
+    ...present('failingSinceMs', row.failing_since_ms === null ? null : toNumber(row.failing_since_ms)),
     ...present('intent', intent),
   }
 }

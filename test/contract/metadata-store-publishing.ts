@@ -396,6 +396,57 @@ export function describePublications(open: OpenMetadata): void {
     expect(await store.loadPublication(TABLE, 'local')).toMatchObject({ intent: intentOf(1) })
   })
 
+  it('reports once that a catalog has failed for long, since when, and that it takes the table again', async () => {
+    const startedAtMs = fixture.clock.nowMs
+    const fail = (state: 'failing' | 'held', reportAfterMs?: number) =>
+      store.failPublication(TABLE, 'local', {
+        state,
+        code: 'catalog-unreachable',
+        message: 'connect ECONNREFUSED',
+        atVersion: 0,
+        ...(reportAfterMs !== undefined && { reportAfterMs }),
+      })
+    const events = async () =>
+      (await store.listEvents({ limit: 9 })).map(({ type, details }) => [type, details])
+    await fail('failing', 1000)
+    fixture.clock.nowMs += 999
+    await fail('failing', 1000)
+    fixture.clock.nowMs += 1
+    await fail('failing')
+    expect(await events()).toEqual([])
+    expect(await store.loadPublication(TABLE, 'local')).toMatchObject({ failingSinceMs: startedAtMs })
+    for (let i = 0; i < 3; i++) await fail('failing', 1000)
+    const failing = [
+      'publication.failing',
+      { catalog: 'local', code: 'catalog-unreachable', sinceMs: startedAtMs },
+    ]
+    expect(await events()).toEqual([failing])
+    await publish(1)
+    const recovered = ['publication.recovered', { catalog: 'local', failedSinceMs: startedAtMs }]
+    expect(await events()).toEqual([recovered, failing])
+    expect(await store.loadPublication(TABLE, 'local')).not.toHaveProperty('failingSinceMs')
+    await publish(2)
+    expect(await events()).toHaveLength(2)
+  })
+
+  it('a failure that passes in time, and one that a person has to end, are no long failure', async () => {
+    const fail = (state: 'failing' | 'held') =>
+      store.failPublication(TABLE, 'local', {
+        state,
+        code: 'c',
+        message: 'm',
+        atVersion: 0,
+        reportAfterMs: 1000,
+      })
+    await fail('failing')
+    await fail('held')
+    fixture.clock.nowMs += 5000
+    await fail('held')
+    await fail('failing')
+    await publish(1)
+    expect(await store.listEvents({ limit: 9 })).toEqual([])
+  })
+
   it('keeps catalogs apart', async () => {
     await publish(1)
     await store.failPublication(TABLE, 'glue', {

@@ -5,6 +5,8 @@ import { jsonText, metadataLogFromJson } from '../json-columns.ts'
 import type { Publication, PublicationIntent } from '../metadata-store.ts'
 import { publicationOf, toNumber } from '../rows.ts'
 import { all, change, first, insertStatement, now, type Steps, statement } from '../steps.ts'
+import { appendEvent } from './events.ts'
+import { requireTable } from './tables.ts'
 
 const selectPublication = statement((db, p: { tableId: string; catalog: string }) =>
   db.selectFrom('publication').selectAll().where('table_id', '=', p.tableId).where('catalog', '=', p.catalog),
@@ -60,6 +62,8 @@ const updatePublished = statement(
         last_error_code: null,
         last_error_message: null,
         last_published_at_ms: p.nowMs,
+        failing_since_ms: null,
+        failing_reported_ms: null,
         intent_snapshot_id: null,
         intent_metadata_location: null,
         intent_timestamp_ms: null,
@@ -68,10 +72,27 @@ const updatePublished = statement(
       .where('catalog', '=', p.catalog),
 )
 const updateFailure = statement(
-  (db, p: { tableId: string; catalog: string; state: 'failing' | 'held'; code: string; message: string }) =>
+  (
+    db,
+    p: {
+      tableId: string
+      catalog: string
+      state: 'failing' | 'held'
+      code: string
+      message: string
+      failingSinceMs: bigint | null
+      failingReportedMs: bigint | null
+    },
+  ) =>
     db
       .updateTable('publication')
-      .set({ state: p.state, last_error_code: p.code, last_error_message: p.message })
+      .set({
+        state: p.state,
+        last_error_code: p.code,
+        last_error_message: p.message,
+        failing_since_ms: p.failingSinceMs,
+        failing_reported_ms: p.failingReportedMs,
+      })
       .where('table_id', '=', p.tableId)
       .where('catalog', '=', p.catalog),
 )
@@ -123,6 +144,7 @@ export function* confirmPublication(
   if (row === undefined || !isIntent(row, intent)) {
     throw otherIntent('Confirming', { tableId, catalog, intent, row })
   }
+  if (row.failing_reported_ms !== null) yield* reportRecovered(tableId, catalog, row.failing_reported_ms)
   const log = [...metadataLogFromJson(row.metadata_log)]
   if (row.metadata_location !== null && row.metadata_timestamp_ms !== null) {
     log.push({
@@ -176,16 +198,34 @@ export interface PublicationFailure {
   readonly message: string
   readonly dropIntent?: PublicationIntent
   readonly atVersion: number
+  readonly reportAfterMs?: number
 }
 
 export function* failPublication(
   tableId: string,
   catalog: string,
-  { state, code, message, dropIntent, atVersion }: PublicationFailure,
+  { state, code, message, dropIntent, atVersion, reportAfterMs }: PublicationFailure,
 ): Steps<void> {
   const row = yield* rowOf(tableId, catalog)
   if (row === undefined || isMovedOn(row, atVersion)) return
-  yield* change(updateFailure, { tableId, catalog, state, code, message })
+  const nowMs = yield* now()
+  const sinceMs = row.failing_since_ms ?? nowMs
+  const isDue =
+    state === 'failing' &&
+    reportAfterMs !== undefined &&
+    row.failing_reported_ms === null &&
+    nowMs - sinceMs >= BigInt(reportAfterMs)
+  yield* change(updateFailure, {
+    tableId,
+    catalog,
+    state,
+    code,
+    message,
+    // What is held waits for a person, which has its own event.
+    failingSinceMs: state === 'failing' ? sinceMs : null,
+    failingReportedMs: isDue ? sinceMs : row.failing_reported_ms,
+  })
+  if (isDue) yield* reportFailing(tableId, { catalog, code, message, sinceMs })
   if (dropIntent !== undefined && isIntent(row, dropIntent)) {
     yield* change(updateIntent, {
       tableId,
@@ -195,4 +235,33 @@ export function* failPublication(
       timestampMs: null,
     })
   }
+}
+
+function* reportFailing(
+  tableId: string,
+  failure: {
+    readonly catalog: string
+    readonly code: string
+    readonly message: string
+    readonly sinceMs: bigint
+  },
+): Steps<void> {
+  const { catalog, code, message, sinceMs } = failure
+  const { name } = yield* requireTable(tableId)
+  yield* appendEvent({
+    type: 'publication.failing',
+    tableId,
+    message: `Catalog ${catalog} still shows ${name} as it was: every attempt to publish it there fails, the last one with: ${message}`,
+    details: { catalog, code, sinceMs },
+  })
+}
+
+function* reportRecovered(tableId: string, catalog: string, sinceMs: bigint): Steps<void> {
+  const { name } = yield* requireTable(tableId)
+  yield* appendEvent({
+    type: 'publication.recovered',
+    tableId,
+    message: `Catalog ${catalog} shows ${name} as it is again.`,
+    details: { catalog, failedSinceMs: sinceMs },
+  })
 }
