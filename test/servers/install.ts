@@ -1,10 +1,10 @@
 /**
  * Installs the real servers that tests run against; every installer may be called again at no cost and returns the program's path.
- * `node test/servers/install.ts [minio] [etcd] [broker] [trino]` installs the named ones (all by default) and prints where they are.
+ * `node test/servers/install.ts [minio] [etcd] [broker] [trino] [promtool]` installs the named ones (all by default) and prints where they are.
  * Run it before the tests: a first build takes minutes, longer than a test's hook may.
  *
- * MinIO and the KafScale broker are built by Go (1.25 or later) from the module proxy, etcd is Debian's package, unpacked rather than
- * installed, so that no root is needed and no service is started. Trino comes from Maven Central.
+ * MinIO and the KafScale broker are built by Go (1.25 or later) from the module proxy, etcd and promtool are Debian's packages, unpacked
+ * rather than installed, so that no root is needed and no service is started. Trino comes from Maven Central.
  */
 import { spawnSync } from 'node:child_process'
 import { readdirSync, renameSync, rmSync } from 'node:fs'
@@ -20,6 +20,7 @@ const ETCD_PACKAGE = 'etcd-server'
 export const TRINO_VERSION = '476'
 export const TRINO_MIN_JAVA = 24
 const UNPACK_GOAL = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:unpack'
+const PROMETHEUS_PACKAGE = 'prometheus'
 
 export async function installMinio(): Promise<string> {
   const folder = await cached(`minio-${MINIO_VERSION}`, target => {
@@ -50,13 +51,29 @@ export async function installKafscaleBroker(): Promise<string> {
   return join(folder, 'broker')
 }
 
-/** etcd on PATH is used as it is. */
-export async function installEtcd(): Promise<string> {
-  if (isOnPath('etcd')) return 'etcd'
-  const folder = await cached('etcd', target => {
-    const download = () => runStep('Downloading etcd', ['apt-get', 'download', ETCD_PACKAGE], { cwd: target })
+export function installEtcd(): Promise<string> {
+  return debianProgram({ program: 'etcd', fromPackage: ETCD_PACKAGE })
+}
+
+/** Judges metrics, alert rules and their tests as Prometheus does. */
+export function installPromtool(): Promise<string> {
+  return debianProgram({ program: 'promtool', fromPackage: PROMETHEUS_PACKAGE })
+}
+
+/** A program on PATH is used as it is. */
+async function debianProgram(of: {
+  readonly program: string
+  readonly fromPackage: string
+}): Promise<string> {
+  const { program, fromPackage } = of
+  if (isOnPath(program)) return program
+  const folder = await cached(program, target => {
+    const download = () =>
+      runStep(`Downloading ${program}`, ['apt-get', 'download', fromPackage], { cwd: target })
     if (!isOnPath('apt-get'))
-      throw new Error('etcd is needed and not on PATH; install it (here only Debian packages are known).')
+      throw new Error(
+        `${program} is needed and not on PATH; install it (here only Debian packages are known).`,
+      )
     try {
       download()
     } catch {
@@ -65,13 +82,13 @@ export async function installEtcd(): Promise<string> {
       download()
     }
     const archive = readdirSync(target).find(name => name.endsWith('.deb'))
-    if (archive === undefined) throw new Error(`apt-get download ${ETCD_PACKAGE} left no .deb in ${target}.`)
-    runStep('Unpacking etcd', ['dpkg', '-x', archive, '.'], { cwd: target })
-    renameSync(join(target, 'usr/bin/etcd'), join(target, 'etcd'))
-    for (const rest of [archive, 'usr', 'etc', 'lib'])
-      rmSync(join(target, rest), { recursive: true, force: true })
+    if (archive === undefined) throw new Error(`apt-get download ${fromPackage} left no .deb in ${target}.`)
+    runStep(`Unpacking ${program}`, ['dpkg', '-x', archive, '.'], { cwd: target })
+    renameSync(join(target, 'usr/bin', program), join(target, program))
+    for (const rest of readdirSync(target))
+      if (rest !== program) rmSync(join(target, rest), { recursive: true, force: true })
   })
-  return join(folder, 'etcd')
+  return join(folder, program)
 }
 
 /** The folder of its core's jars and of the Iceberg plugin. */
@@ -110,6 +127,7 @@ const INSTALLERS: Readonly<Record<string, () => Promise<string>>> = {
   etcd: installEtcd,
   broker: installKafscaleBroker,
   trino: installTrino,
+  promtool: installPromtool,
 }
 
 if (import.meta.main) {

@@ -75,7 +75,8 @@ export function* noteSourceEnds(tableId: string, ends: readonly SourceEnd[]): St
   for (const { topic, partition, incarnation, endOffset, unplannedSinceMs } of ends) {
     const source = yield* findSource({ tableId, topic, partition })
     if (source === undefined || toNumber(source.incarnation) !== incarnation) continue
-    const end = endOffset < source.planned_offset ? source.planned_offset : endOffset
+    const isBelow = endOffset < source.planned_offset
+    const end = isBelow ? source.planned_offset : endOffset
     yield* change(updateSourceEnd, {
       sourceKey: source.source_key,
       endOffset: end,
