@@ -25,8 +25,8 @@ export interface OneFault {
 
 export interface ToldStory {
   readonly world: World
-  /** Calls that the first process made. */
-  readonly calls: number
+  /** Calls that the first process made, by what they called; call number n is the (n − 1)th. */
+  readonly calls: readonly string[]
 }
 
 export async function tellStory(story: OneFault): Promise<ToldStory> {
@@ -68,7 +68,7 @@ function landingOf(seed: number): Landing {
   })
 }
 
-async function tell(world: World, { fault, at }: OneFault): Promise<number> {
+async function tell(world: World, { fault, at }: OneFault): Promise<readonly string[]> {
   const { scheduler, landing, observer } = world
   const until = (isOver: () => boolean) =>
     scheduler.run(async () => {
@@ -84,7 +84,12 @@ async function tell(world: World, { fault, at }: OneFault): Promise<number> {
     world.start({ name, faults: plan, main: (parts, signal) => runOnce(parts, signal) })
 
   await wait(Math.floor(landing.endsAtMs * 0.6))
-  const first = run('first', faultAt(at, fault))
+  const calls: string[] = []
+  const strike = faultAt(at, fault)
+  const first = run('first', call => {
+    calls.push(call.what)
+    return strike(call)
+  })
   await until(() => first.ending !== undefined || first.process.frozenUntilMs > scheduler.nowMs())
   await wait(Math.ceil(landing.endsAtMs) + 3 * SETTLE_MS)
   await runUntilNothingIsLeft(run, until, 'second')
@@ -92,7 +97,7 @@ async function tell(world: World, { fault, at }: OneFault): Promise<number> {
   if (first.ending?.kind === 'failed' && !isPassing(first.ending.error)) throw first.ending.error
   await runUntilNothingIsLeft(run, until, 'third')
   await checkEnd(world)
-  return first.process.calls
+  return calls
 }
 
 async function runUntilNothingIsLeft(
