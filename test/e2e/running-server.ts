@@ -9,6 +9,8 @@ export interface RunningTidewater {
   readonly child: ChildProcess
   /** Everything that it printed. */
   said(): string
+  /** Waits until it has printed this, or ended. */
+  seen(what: RegExp): Promise<void>
   /** Sends the signal and waits for the exit code. */
   stop(signal?: NodeJS.Signals): Promise<number | null>
 }
@@ -35,6 +37,14 @@ export async function startServing(
     url,
     child,
     said: () => said,
+    async seen(what) {
+      const patience = Date.now() + PATIENCE_MS
+      while (!what.test(said)) {
+        if (child.exitCode !== null || Date.now() > patience)
+          throw new Error(`${what} was not printed:\n${said}`)
+        await new Promise(resolve => setTimeout(resolve, 50))
+      }
+    },
     stop(signal = 'SIGTERM') {
       child.kill(signal)
       return closed
