@@ -14,6 +14,10 @@ const MAX_FILES_SEARCHED = 20
 /** … and once its keys and values are this large. One more record may be beyond it. */
 const MAX_PAGE_BYTES = 4 * 2 ** 20
 
+/** Rows decoded at once: fewer where records are large. */
+const MIN_WINDOW_ROWS = 10
+const MAX_WINDOW_ROWS = 20_000
+
 export interface DeadLetterPosition {
   readonly version: bigint
   /** The file before, as `listFiles` names it; empty before the first. */
@@ -74,11 +78,18 @@ async function* rowsOf(
   file: LiveFile,
   { names, fromRow }: { readonly names: readonly string[]; readonly fromRow: number },
 ): AsyncGenerator<DeadLetterRow> {
-  for await (const window of readParquetColumns(parquetSource(warehouse, file), names)) {
-    for (let row = Math.max(0, fromRow - window.rowStart); row < window.rowCount; row++) {
+  const range = { fromRow, windowRows: windowRowsOf(file) }
+  for await (const window of readParquetColumns(parquetSource(warehouse, file), names, range)) {
+    for (let row = 0; row < window.rowCount; row++) {
       yield Object.fromEntries(names.map(name => [name, window.columns.get(name)?.[row] ?? null]))
     }
   }
+}
+
+/** As many as are about a page's bytes as the file holds them; decompressed they are some times that. */
+function windowRowsOf({ fileSizeBytes, recordCount }: LiveFile): number {
+  const rows = Math.floor(MAX_PAGE_BYTES / (Number(fileSizeBytes) / Number(recordCount)))
+  return Math.min(Math.max(rows, MIN_WINDOW_ROWS), MAX_WINDOW_ROWS)
 }
 
 function sizeOf(row: DeadLetterRow): number {

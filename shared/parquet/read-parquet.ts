@@ -34,7 +34,7 @@ export interface ParquetRows {
   readonly columns: ReadonlyMap<string, readonly ColumnValue[]>
 }
 
-/** Rows decoded at a time. Pages end after 20,000 rows at most, so that a window seldom decodes a page twice. */
+/** Rows decoded at a time, unless fewer are wanted. Pages end after 20,000 rows at most, so that a window seldom decodes a page twice. */
 const WINDOW_ROWS = 20_000
 
 /** As hyparquet's defaults, but exact: bigint microseconds, days as numbers, uuid text in lower case. */
@@ -46,6 +46,8 @@ const EXACT_PARSERS: Partial<ParquetParsers> = {
 export interface ReadRange {
   /** Index of the first row wanted; those before it are not decoded. */
   readonly fromRow?: number
+  /** Rows of a window, for values so large that many of them at once are too much. */
+  readonly windowRows?: number
 }
 
 /**
@@ -55,7 +57,7 @@ export interface ReadRange {
 export async function* readParquetColumns(
   source: ParquetSource,
   columns: readonly string[],
-  { fromRow = 0 }: ReadRange = {},
+  { fromRow = 0, windowRows = WINDOW_ROWS }: ReadRange = {},
 ): AsyncGenerator<ParquetRows> {
   const metadata = await decoded('footer', parquetMetadataAsync(source, { geoparquet: false }))
   const paths = columns.map(column => findPath(parquetSchema(metadata), column))
@@ -66,7 +68,7 @@ export async function* readParquetColumns(
   for (const group of metadata.row_groups) {
     groupEnd += Number(group.num_rows)
     while (rowStart < groupEnd) {
-      const rowEnd = Math.min(rowStart + WINDOW_ROWS, groupEnd)
+      const rowEnd = Math.min(rowStart + windowRows, groupEnd)
       const rows = await decoded(
         `rows ${rowStart} to ${rowEnd - 1}`,
         parquetReadObjects({
