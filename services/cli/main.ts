@@ -37,6 +37,12 @@ const CONFIGURATION_CODES = new Set([
   'location-outside-store',
   'land-option-invalid',
   'unknown-name',
+  'query-option-invalid',
+  'sql-invalid',
+  'sql-refused',
+  'unknown-table',
+  'unknown-snapshot',
+  'duckdb-missing',
 ])
 
 /** Each command is loaded when it is asked for: help and mistakes are answered at once. */
@@ -79,6 +85,7 @@ function buildProgram(runs: Runs): Command {
     .argument('[tables...]', 'tables to audit; all of them without')
     .option('--json', 'as JSON')
     .action(runs(async () => (await import('./commands/audit.ts')).audit))
+  addQuery(program, runs)
   addSegmentCommands(program, runs)
   addLand(program, runs)
   addDeadLetterCommands(program, runs)
@@ -116,6 +123,28 @@ function addTableCommands(program: Command, runs: Runs): void {
     .option('--limit <n>', 'at most this many of each', wholeNumber, 100)
     .option('--json', 'as JSON')
     .action(runs(async () => (await import('./commands/tables.ts')).tableShow))
+}
+
+function addQuery(program: Command, runs: Runs): void {
+  program
+    .command('query')
+    .description('query tables with SQL (DuckDB); an interactive shell without a statement')
+    .argument('[sql]', 'one or more statements; those of standard input without, where it is no terminal')
+    .option('--file <path>', 'take the statements from a file')
+    .addOption(
+      new Option('--format <format>', 'how rows are written')
+        .choices(['table', 'json', 'csv', 'parquet'])
+        .default('table'),
+    )
+    .option('--output <path>', 'write the rows into this file')
+    .option('--limit <n|none>', 'rows let through; none for all', rowLimit, 1000)
+    .option('--explain', 'only say what would be read, and the plan')
+    .option('--snapshot <id>', 'see the one table that is named as of this snapshot', offset)
+    .option('--at <time>', 'see the one table that is named as it was at this time')
+    .option('--max-fetch <size>', 'bytes of data files fetched from object storage at most; default 4GiB')
+    .option('--memory <size>', "DuckDB's memory; default 1GiB")
+    .option('--threads <n>', "DuckDB's threads; default as many as processors", wholeNumber)
+    .action(runs(async () => (await import('./commands/query.ts')).query))
 }
 
 function addSegmentCommands(program: Command, runs: Runs): void {
@@ -207,6 +236,10 @@ function addOperatorCommands(program: Command, runs: Runs): void {
 function wholeNumber(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('expected a whole number')
   return Number(text)
+}
+
+function rowLimit(text: string): number | 'none' {
+  return text === 'none' ? text : wholeNumber(text)
 }
 
 function offset(text: string): bigint {
