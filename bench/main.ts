@@ -4,6 +4,7 @@
  */
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
+import { benchCatalogLoad } from './catalog-load.ts'
 import { benchDecode } from './decode.ts'
 import { benchMetadata } from './metadata.ts'
 import { benchParquet } from './parquet.ts'
@@ -30,6 +31,7 @@ const BENCHES: Readonly<Record<string, (context: BenchContext) => Promise<readon
     return figures
   },
   segment: async ({ quick }) => benchSegment(quick ? { measureMs: 1 } : {}),
+  catalog_load: context => benchCatalogLoad(context),
   metadata: ({ quick }) => benchMetadata(quick ? { totalFiles: 100 } : {}),
 }
 

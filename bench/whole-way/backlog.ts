@@ -9,7 +9,7 @@ import { createFileObjectStore } from '../../shared/object-store/file-object-sto
 import { systemRuntime } from '../../shared/runtime/system-runtime.ts'
 import type { Codec } from '../../shared/segment/codec.ts'
 import { encodeRecordBatch, type WrittenBatch } from '../../shared/segment/record-batch-writer.ts'
-import { segmentObjectKey } from '../../shared/segment/segment-key.ts'
+import { indexObjectKey, segmentObjectKey } from '../../shared/segment/segment-key.ts'
 import { assembleSegment } from '../../shared/segment/segment-writer.ts'
 import { flatOrders, nestedEvents, type Shape } from '../shapes.ts'
 
@@ -48,7 +48,7 @@ export function batchesOf(values: readonly Uint8Array[], codec: Codec): readonly
   return batches
 }
 
-/** Writes the batches, `times` over at rising offsets, as segments below `folder`; one slice for each time. */
+/** Writes the batches, `times` over at rising offsets, as segments with their indexes below `folder`; one slice for each time. */
 export async function writeSegments(
   folder: string,
   batches: readonly WrittenBatch[],
@@ -62,12 +62,14 @@ export async function writeSegments(
     const startOffset = count * BigInt(time)
     const segments: SegmentRef[] = []
     for (const group of groupsOf(batches)) {
-      const { segment, baseOffset } = assembleSegment(
+      const { segment, index, baseOffset } = assembleSegment(
         group.map(batch => movedBy(batch, startOffset)),
         { createdAtMs: FIRST_TIMESTAMP_MS },
       )
-      const key = segmentObjectKey({ topic: TOPIC, partition: 0, baseOffset })
+      const place = { topic: TOPIC, partition: 0, baseOffset }
+      const key = segmentObjectKey(place)
       await writeFile(join(folder, key), segment)
+      await writeFile(join(folder, indexObjectKey(place)), index)
       const info = await store.head(key)
       segments.push({
         topic: TOPIC,

@@ -3,57 +3,37 @@ import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { tableLocationOf } from '../../../shared/config/config.ts'
 import { refusal } from './catalog-error.ts'
+import { findNamespace, listNames, namespacePath } from './lookup.ts'
 import { levelsOf, namespaceName, noSuchNamespace } from './names.ts'
-import { cutPage, pageOf } from './page.ts'
 import type { CatalogContext } from './routes.ts'
 import { knownWarehouse } from './warehouse.ts'
 
-const warehousePath = z.object({ warehouse: z.string() })
-const namespacePath = z.object({ warehouse: z.string(), namespace: z.string() })
+const NAMESPACES = '/v1/:warehouse/namespaces'
+const warehousePath = namespacePath.pick({ warehouse: true })
 const querySchema = z.object({ parent: z.string().optional() })
 
 export function registerNamespaces(
   app: FastifyInstance,
-  { metadata, catalogs, storage }: Pick<CatalogContext, 'metadata' | 'catalogs' | 'storage'>,
+  context: Pick<CatalogContext, 'metadata' | 'catalogs' | 'storage'>,
 ): void {
-  app.get('/v1/:warehouse/namespaces', { exposeHeadRoute: false }, async request => {
-    const warehouse = knownWarehouse(warehousePath.parse(request.params).warehouse, catalogs)
-    const parent = parentOf(request.query, warehouse)
-    const listing = `namespaces ${parent ?? ''}`
-    const page = pageOf(request.query, listing)
-    const { exists, names } = await metadata.listPublishedNames(warehouse, {
-      kind: 'namespaces',
-      ...(parent !== undefined && { namespace: parent }),
-      ...page,
-      limit: page.limit + 1,
-    })
-    if (!exists) throw noSuchNamespace(parent ?? '', warehouse)
-    const { names: onPage, nextToken } = cutPage(names, page, listing)
-    return { 'next-page-token': nextToken, namespaces: onPage.map(levelsOf) }
+  const { metadata, catalogs, storage } = context
+  app.get(NAMESPACES, { exposeHeadRoute: false }, async request => {
+    const catalog = knownWarehouse(warehousePath.parse(request.params).warehouse, catalogs)
+    const namespace = parentOf(request.query, catalog)
+    const { names, nextToken } = await listNames(
+      { metadata, catalog, namespace, kind: 'namespaces' },
+      request.query,
+    )
+    return { 'next-page-token': nextToken, namespaces: names.map(levelsOf) }
   })
-
-  /** The namespace's name; refused when it is not there. */
-  async function existing(params: unknown): Promise<string> {
-    const path = namespacePath.parse(params)
-    const warehouse = knownWarehouse(path.warehouse, catalogs)
-    const namespace = namespaceName(path.namespace)
-    if (namespace !== undefined) {
-      const { exists } = await metadata.listPublishedNames(warehouse, { namespace, kind: 'tables', limit: 0 })
-      if (exists) return namespace
-    }
-    throw noSuchNamespace(path.namespace, warehouse)
-  }
-
-  app.head('/v1/:warehouse/namespaces/:namespace', async (request, reply) => {
-    await existing(request.params)
+  app.head(`${NAMESPACES}/:namespace`, async (request, reply) => {
+    await findNamespace(context, request.params)
     return reply.status(204).send()
   })
-  app.get('/v1/:warehouse/namespaces/:namespace', async request => {
-    const namespace = await existing(request.params)
-    return {
-      namespace: levelsOf(namespace),
-      properties: { location: tableLocationOf(storage.url, namespace) },
-    }
+  app.get(`${NAMESPACES}/:namespace`, async request => {
+    const namespace = await findNamespace(context, request.params)
+    const properties = { location: tableLocationOf(storage.url, namespace) }
+    return { namespace: levelsOf(namespace), properties }
   })
 }
 

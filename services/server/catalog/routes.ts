@@ -16,6 +16,7 @@ import { registerConfig } from './config-route.ts'
 import { registerNamespaces } from './namespace-routes.ts'
 import { registerRefusals } from './refused-routes.ts'
 import { registerTables } from './table-routes.ts'
+import { registerViews } from './view-routes.ts'
 
 export interface CatalogContext {
   readonly metadata: Pick<MetadataStore, 'findPublishedTable' | 'listPublishedNames' | 'appendScanReport'>
@@ -51,6 +52,7 @@ export function catalogRoutes(context: CatalogContext): FastifyPluginAsync {
     registerConfig(app, context)
     registerNamespaces(app, context)
     registerTables(app, context)
+    registerViews(app, context)
     registerRefusals(app)
   }
 }

@@ -3,8 +3,11 @@
  *
  * The metadata is the file at its location, as the publisher rendered it: the file never changes, so a location has one answer, which is
  * made once and sent as it is ever after. A table of a thousand snapshots has a megabyte of metadata; putting that together anew for each
- * request, from rows or from the parsed file, would cost more than everything else that the server does.
+ * request, from rows or from the parsed file, would cost more than everything else that the server does. Sending it costs too: clients
+ * that take gzip, as all the usual ones do, get an answer of about a tenth of the bytes, compressed once and in another thread.
  */
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
 import { z } from 'zod'
 import { exactInteger, parseExactJson, stringifyExactJson } from '../../../shared/iceberg/exact-json.ts'
 import type { PublishedTable } from '../../../shared/metadata/metadata-store.ts'
@@ -13,15 +16,22 @@ import type { ObjectStore } from '../../../shared/object-store/object-store.ts'
 import { AppError } from '../../../shared/runtime/errors.ts'
 import { createByteCache } from './byte-cache.ts'
 
-/** Answers that are kept: some sixty tables of a thousand snapshots, or thousands of small ones. */
+/** Answers that are kept: those of some sixty tables of a thousand snapshots, or of thousands of small ones. */
 const MAX_CACHED_BYTES = 64 << 20
+
+const compress = promisify<Buffer, Buffer>(gzip)
 
 /** `refs`: only snapshots that a branch or tag points at. */
 export type SnapshotMode = 'all' | 'refs'
 
+export interface TableAnswer {
+  readonly mode: SnapshotMode
+  readonly isGzip: boolean
+}
+
 export interface TableAnswers {
   /** The body of the answer. Errors: those of the store, and `table-metadata-damaged`. */
-  load(table: PublishedTable, mode: SnapshotMode): Promise<Buffer>
+  load(table: PublishedTable, answer: TableAnswer): Promise<Buffer>
 }
 
 export interface TableAnswersContext {
@@ -56,7 +66,17 @@ export function createTableAnswers({ warehouse, beside }: TableAnswersContext): 
       return answerOf(table, Buffer.from(withoutHistory(metadata.toString(), table.metadataLocation)))
     })
 
-  return { load: (table, mode) => (mode === 'all' ? all(table) : refs(table)) }
+  const plain = (table: PublishedTable, mode: SnapshotMode) => (mode === 'all' ? all(table) : refs(table))
+
+  return {
+    load: (table, { mode, isGzip }) =>
+      isGzip
+        ? cache.get(
+            `gzip ${mode} ${table.metadataLocation}`,
+            async () => await compress(await plain(table, mode)),
+          )
+        : plain(table, mode),
+  }
 }
 
 const metadataSchema = z.object({ 'table-uuid': z.string() })

@@ -1,0 +1,187 @@
+/**
+ * Many clients load a table with a long history, all at once, again every second, while Tidewater converts a backlog into that table and
+ * publishes it every second. How long do they wait, and what does ingestion lose? Phases with and without the load take turns in one
+ * run, so that what else the machine does weighs on both; clients and server share its processors.
+ */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { IcebergType } from '../shared/iceberg/schema.ts'
+import { openTableClients, type TableClients } from './catalog-load/load-tables.ts'
+import type { ServeQuestion } from './catalog-load/serve-child.ts'
+import { batchesOf, recordsOf, TOPIC, writeSegments } from './whole-way/backlog.ts'
+import { type Child, startChild } from './whole-way/child.ts'
+
+export interface CatalogLoadFigure {
+  /** What is asked for: every snapshot, or those that a branch or tag points at. */
+  readonly mode: 'all' | 'refs'
+  /** What clients say that they accept; all that are known accept gzip. */
+  readonly encoding: 'gzip' | 'identity'
+  readonly snapshots: number
+  readonly concurrent: number
+  readonly requests: number
+  readonly answer_bytes: number
+  readonly p50_ms: number
+  readonly p99_ms: number
+  /** Raw JSON values, 10^6 bytes per second of time, without the load and with it. */
+  readonly ingest_mb_per_s: number
+  readonly ingest_mb_per_s_loaded: number
+  readonly ingest_ratio: number
+}
+
+export interface CatalogLoadOptions {
+  /** A short history and a small backlog: to see that it works, not how fast. */
+  readonly quick: boolean
+  readonly progress: (line: string) => void
+}
+
+const CONCURRENT = 200
+const BURST_INTERVAL_MS = 1000
+const FULL = { snapshots: 1000, valueBytes: 64 << 20, times: 64, phaseMs: 3000, pairs: 2 }
+const QUICK = { snapshots: 20, valueBytes: 4 << 20, times: 40, phaseMs: 500, pairs: 1 }
+const REQUESTS = [
+  { mode: 'all', encoding: 'gzip' },
+  { mode: 'all', encoding: 'identity' },
+  { mode: 'refs', encoding: 'gzip' },
+] as const
+
+export async function benchCatalogLoad(options: CatalogLoadOptions): Promise<readonly CatalogLoadFigure[]> {
+  const effort = options.quick ? QUICK : FULL
+  const folder = await mkdtemp(join(tmpdir(), 'tidewater-bench-'))
+  const child = startChild<ServeQuestion>('../catalog-load/serve-child')
+  const clients = openTableClients(CONCURRENT)
+  try {
+    const records = recordsOf('flat', effort.valueBytes)
+    const batches = batchesOf(records.values, 'zstd')
+    options.progress('catalog_load: landing the backlog')
+    await writeSegments(join(folder, 'segments'), batches, effort.times)
+    const configPath = join(folder, 'tidewater.yaml')
+    const config = configOf(records.schema.fields)
+    await writeFile(configPath, config)
+    options.progress(`catalog_load: making ${effort.snapshots} snapshots`)
+    const { snapshots } = effort
+    const catalog = await child.ask<string>({ kind: 'open', configPath, config, snapshots })
+    await child.ask({ kind: 'start' })
+    await untilRowsCome(child)
+    const valueBytes = records.valueBytes / records.values.length
+    const figures: CatalogLoadFigure[] = []
+    for (const { mode, encoding } of REQUESTS) {
+      const url = `${catalog}/v1/local/namespaces/bench/tables/orders?snapshots=${mode}`
+      const figure = await measure({ child, clients, url, encoding, valueBytes }, effort)
+      figures.push({ mode, encoding, snapshots, ...figure })
+      options.progress(
+        `catalog_load ${mode} ${encoding}: p50 ${figure.p50_ms} ms, p99 ${figure.p99_ms} ms, ingestion ${figure.ingest_ratio} of what it is without`,
+      )
+    }
+    await child.ask({ kind: 'close' })
+    return figures
+  } finally {
+    clients.close()
+    await child.end()
+    await rm(folder, { recursive: true })
+  }
+}
+
+interface Measured {
+  readonly child: Child<ServeQuestion>
+  readonly clients: TableClients
+  readonly url: string
+  readonly encoding: string
+  /** Of one record. */
+  readonly valueBytes: number
+}
+
+async function measure(
+  { child, clients, url, encoding, valueBytes }: Measured,
+  { phaseMs, pairs }: { readonly phaseMs: number; readonly pairs: number },
+): Promise<Omit<CatalogLoadFigure, 'mode' | 'encoding' | 'snapshots'>> {
+  const alone: number[] = []
+  const loaded: number[] = []
+  const durationsMs: number[] = []
+  let answerBytes = 0
+  await clients.burst(url, encoding)
+  for (let pair = 0; pair < pairs; pair++) {
+    alone.push(await rowsPerSecond(child, () => sleep(phaseMs)))
+    loaded.push(
+      await rowsPerSecond(child, async () => {
+        const end = performance.now() + phaseMs
+        while (performance.now() < end) {
+          const next = performance.now() + BURST_INTERVAL_MS
+          const burst = await clients.burst(url, encoding)
+          durationsMs.push(...burst.durationsMs)
+          answerBytes = burst.answerBytes
+          await sleep(Math.max(0, Math.min(next, end) - performance.now()))
+        }
+      }),
+    )
+  }
+  durationsMs.sort((a, b) => a - b)
+  const at = (share: number) => rounded(durationsMs[Math.floor(durationsMs.length * share)] ?? 0, 1)
+  const mbPerSecond = (rates: readonly number[]) => (mean(rates) * valueBytes) / 1e6
+  return {
+    concurrent: CONCURRENT,
+    requests: durationsMs.length,
+    answer_bytes: answerBytes,
+    p50_ms: at(0.5),
+    p99_ms: at(0.99),
+    ingest_mb_per_s: rounded(mbPerSecond(alone), 1),
+    ingest_mb_per_s_loaded: rounded(mbPerSecond(loaded), 1),
+    ingest_ratio: rounded(mean(loaded) / mean(alone), 3),
+  }
+}
+
+/** A task is committed whole, so a phase holds many tasks. */
+async function rowsPerSecond(child: Child<ServeQuestion>, during: () => Promise<void>): Promise<number> {
+  const before = await child.ask<number>({ kind: 'rows' })
+  const begin = performance.now()
+  await during()
+  const rows = (await child.ask<number>({ kind: 'rows' })) - before
+  if (rows === 0) throw new Error('The backlog of the bench was used up, or nothing is converted')
+  return (rows / (performance.now() - begin)) * 1000
+}
+
+const PATIENCE_MS = 60_000
+
+async function untilRowsCome(child: Child<ServeQuestion>): Promise<void> {
+  const end = performance.now() + PATIENCE_MS
+  while ((await child.ask<number>({ kind: 'rows' })) === 0) {
+    if (performance.now() > end) throw new Error('The bench waited in vain for the first rows')
+    await sleep(50)
+  }
+}
+
+/** JSON is YAML. One worker, so that a machine of two cores has one left for the server and its clients. */
+function configOf(fields: readonly { readonly name: string; readonly type: IcebergType }[]): string {
+  return JSON.stringify({
+    warehouse: 'file:./warehouse',
+    metadata: 'sqlite:./tidewater.db',
+    sources: [{ name: 'local', type: 'kfs', url: 'file:./segments' }],
+    catalogs: [{ name: 'local', type: 'embedded' }],
+    limits: { workers: 1, poll_interval: '100ms' },
+    tables: [
+      {
+        name: 'bench.orders',
+        source: 'local',
+        source_topic: TOPIC,
+        source_format: 'json',
+        schema: { fields: fields.map(({ name, type }) => ({ name, type: typeText(type) })) },
+        commit_interval: '1s',
+        task_target_bytes: '1MiB',
+        snapshot_retention: { max_count: 10_000, max_age: '3650d' },
+      },
+    ],
+  })
+}
+
+function typeText(type: IcebergType): string {
+  return type.kind === 'decimal' ? `decimal(${type.precision},${type.scale})` : type.kind
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length
+}
+
+function rounded(value: number, digits: number): number {
+  return Number(value.toFixed(digits))
+}
