@@ -14,7 +14,7 @@ import { encodeDataFile } from '../../shared/iceberg/data-file-avro.ts'
 import type { NewDataFile } from '../../shared/metadata/metadata-store.ts'
 import { invariant } from '../../shared/runtime/errors.ts'
 import { systemRuntime } from '../../shared/runtime/system-runtime.ts'
-import { answerQuestions } from '../whole-way/child.ts'
+import { answerQuestions, cpuSeconds } from '../whole-way/child.ts'
 
 export type ServeQuestion =
   /** Makes the table with so many snapshots, publishes it and serves; answers with the URL of the catalog. */
@@ -26,9 +26,16 @@ export type ServeQuestion =
     }
   /** Begins to convert what has landed. */
   | { readonly kind: 'start' }
-  /** Rows committed since the start. */
-  | { readonly kind: 'rows' }
+  /** Answers with an `Ingested`. */
+  | { readonly kind: 'ingested' }
   | { readonly kind: 'close' }
+
+export interface Ingested {
+  /** Committed since the start. */
+  readonly rows: number
+  /** Of the whole process until now. */
+  readonly cpuSeconds: number
+}
 
 /** Of the partition that has no segments. */
 const MADE_PARTITION = 1
@@ -49,7 +56,10 @@ answerQuestions(async (question: ServeQuestion) => {
     opened = await open(question)
     return `${opened.server.url}/catalog`
   }
-  if (question.kind === 'rows') return Number(committedRows)
+  if (question.kind === 'ingested') {
+    const ingested: Ingested = { rows: Number(committedRows), cpuSeconds: cpuSeconds() }
+    return ingested
+  }
   invariant(opened !== undefined, 'the pipeline is opened first')
   if (question.kind === 'start') opened.running = runPipeline(opened.parts, opened.stop.signal)
   else await close(opened)

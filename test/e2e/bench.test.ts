@@ -36,6 +36,20 @@ const wholeWay = z.strictObject({
     other: stage,
   }),
 })
+const catalogLoad = z.strictObject({
+  mode: z.enum(['all', 'refs']),
+  encoding: z.enum(['gzip', 'identity']),
+  snapshots: rate,
+  concurrent: rate,
+  requests: rate,
+  answer_bytes: rate,
+  p50_ms: rate,
+  p99_ms: rate,
+  ingest_mb_per_s: rate,
+  ingest_mb_per_s_loaded: rate,
+  ingest_ratio: rate,
+  ingest_cpu_ratio: rate,
+})
 const machine = z.strictObject({
   node: z.string(),
   platform: z.string(),
@@ -69,10 +83,23 @@ describe('npm run bench', () => {
     }
   })
 
+  it('prints how long clients of the catalog wait while rows are ingested', () => {
+    const { status, stdout, stderr } = bench('--only', 'catalog_load', '--json', '--quick')
+    expect(status, stderr).toBe(0)
+    const figures = z.object({ catalog_load: z.array(catalogLoad) }).parse(JSON.parse(stdout)).catalog_load
+    expect(figures.map(({ mode, encoding }) => `${mode} ${encoding}`)).toEqual([
+      'all gzip',
+      'all identity',
+      'refs gzip',
+    ])
+    const [gzip, identity] = figures
+    expect(gzip?.answer_bytes).toBeLessThan((identity?.answer_bytes ?? 0) / 2)
+  })
+
   it('refuses a bench that it does not have with exit code 2 and the names of those that it has', () => {
     const { status, stdout, stderr } = bench('--only', 'whole-way', '--json')
     expect(status).toBe(2)
     expect(stdout).toBe('')
-    expect(stderr).toContain('whole_way, memory, decode, parquet, segment, metadata')
+    expect(stderr).toContain('whole_way, memory, decode, parquet, segment, catalog_load, metadata')
   })
 })

@@ -14,10 +14,13 @@ import type { PublishedTable } from '../../../shared/metadata/metadata-store.ts'
 import { locationToKey } from '../../../shared/object-store/locations.ts'
 import type { ObjectStore } from '../../../shared/object-store/object-store.ts'
 import { AppError } from '../../../shared/runtime/errors.ts'
+import { boundedRunner } from '../../../shared/runtime/run-bounded.ts'
 import { createByteCache } from './byte-cache.ts'
 
 /** Answers that are kept: those of some sixty tables of a thousand snapshots, or of thousands of small ones. */
 const MAX_CACHED_BYTES = 64 << 20
+/** Metadata files that are fetched and made answers of at once: each is held twice for a moment, whatever the cache has room for. */
+const MAX_FETCHES = 8
 
 const compress = promisify<Buffer, Buffer>(gzip)
 
@@ -42,6 +45,7 @@ export interface TableAnswersContext {
 
 export function createTableAnswers({ warehouse, beside }: TableAnswersContext): TableAnswers {
   const cache = createByteCache(MAX_CACHED_BYTES)
+  const runBounded = boundedRunner(MAX_FETCHES)
   const end = Buffer.from(`,${JSON.stringify(beside).slice(1)}`)
 
   const answerOf = ({ metadataLocation }: PublishedTable, metadata: Uint8Array): Buffer =>
@@ -52,11 +56,13 @@ export function createTableAnswers({ warehouse, beside }: TableAnswersContext): 
     ])
 
   const all = (table: PublishedTable): Promise<Buffer> =>
-    cache.get(`all ${table.metadataLocation}`, async () => {
-      const bytes = await warehouse.get(locationToKey(warehouse, table.metadataLocation))
-      checkMetadata(bytes, table)
-      return answerOf(table, bytes)
-    })
+    cache.get(`all ${table.metadataLocation}`, () =>
+      runBounded(async () => {
+        const bytes = await warehouse.get(locationToKey(warehouse, table.metadataLocation))
+        checkMetadata(bytes, table)
+        return answerOf(table, bytes)
+      }),
+    )
 
   const refs = (table: PublishedTable): Promise<Buffer> =>
     cache.get(`refs ${table.metadataLocation}`, async () => {
