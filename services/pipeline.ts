@@ -18,7 +18,7 @@ import { watchStallsUntilStopped } from './monitor/watch-stalls.ts'
 import type { Parts } from './parts.ts'
 import { noteMissingTopic, planEverything, planUntilStopped } from './planning/plan-loop.ts'
 import { publishNow, publishUntilStopped } from './publisher/publish-loop.ts'
-import { type DeclaredTable, declareTable } from './tables/declare-table.ts'
+import { type DeclaredTable, declareAll } from './tables/declare-table.ts'
 
 /** Passes over one table in a batch run; more than a few need segments that keep changing. */
 const MAX_PASSES = 100
@@ -68,9 +68,7 @@ async function convertAll(
 }
 
 async function declareTables(parts: Parts): Promise<readonly DeclaredTable[]> {
-  const declared: DeclaredTable[] = []
-  for (const table of parts.config.tables)
-    declared.push(await declareTable(parts.config, table, parts.metadata, parts.runtime))
+  const declared = await declareAll(parts.config, parts.metadata, parts.runtime)
   await Promise.all(declared.map(table => noteMissingTopic(parts, table)))
   return declared
 }

@@ -1,4 +1,4 @@
-/** The command line. Each command lives in `commands/`; this file only says what there is. Exit codes: 0 done, 1 failed, 2 usage or configuration. */
+/** The command line. Each command lives in `commands/`; this file only says what there is. Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 see `plan`. */
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { AppError } from '../../shared/runtime/errors.ts'
@@ -33,6 +33,8 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
 /** Errors that the user mends in tidewater.yaml or on the command line. */
 const CONFIGURATION_CODES = new Set([
   'table-changed',
+  'table-location-taken',
+  'dead-letter-topic-moved',
   'invalid-store-url',
   'location-outside-store',
   'land-option-invalid',
@@ -72,6 +74,12 @@ function buildProgram(runs: Runs): Command {
     .command('validate')
     .description('check the configuration: every mistake at once, with its line')
     .action(runs(async () => (await import('./commands/validate.ts')).validate))
+  program
+    .command('plan')
+    .description('what the next run would make of the configuration, as a diff; changes nothing')
+    .option('--json', 'as JSON')
+    .option('--exit-code', 'exit with 3 when there are changes')
+    .action(runs(async () => (await import('./commands/show-plan.ts')).showPlan))
   program
     .command('status')
     .description('how far each table and partition has come')

@@ -16,8 +16,14 @@ import { metadataFields } from '../../shared/decode/kafka-metadata.ts'
 import { assignFreshIds } from '../../shared/iceberg/assign-ids.ts'
 import { partitionSpecOf, UNPARTITIONED_LAST_ID } from '../../shared/iceberg/build-partition-spec.ts'
 import type { IcebergType, NestedField, Schema } from '../../shared/iceberg/schema.ts'
-import type { MetadataStore, NewTable, TableDetail } from '../../shared/metadata/metadata-store.ts'
-import { locationToKey } from '../../shared/object-store/locations.ts'
+import type {
+  DeadLetterTopic,
+  MetadataStore,
+  NewTable,
+  TableDetail,
+} from '../../shared/metadata/metadata-store.ts'
+import { tableLocationTaken } from '../../shared/metadata/table-location-taken.ts'
+import { keyOfLocation, locationOutsideStore } from '../../shared/object-store/locations.ts'
 import { AppError, invariant } from '../../shared/runtime/errors.ts'
 import type { Runtime } from '../../shared/runtime/runtime.ts'
 import { deadLetterFields } from '../dead-letter/dead-letter-columns.ts'
@@ -31,21 +37,52 @@ export interface DeclaredTable {
   readonly deadLetters: TableDetail
 }
 
-/** Errors: `table-changed` (fatal), which names every part that changed; `location-outside-store` when the warehouse has moved; `dead-letter-topic-moved`. */
+/** What the database knows that declarations are held against. */
+export interface KnownTables {
+  readonly tables: readonly TableDetail[]
+  /** Those of dead-letter tables, where declared. */
+  readonly topics: readonly DeadLetterTopic[]
+}
+
+export async function loadKnownTables(metadata: MetadataStore): Promise<KnownTables> {
+  const tables = await metadata.listTables()
+  const topics: DeadLetterTopic[] = []
+  for (const { tableId, kind } of tables) {
+    const topic = kind === 'dead_letters' ? await metadata.loadDeadLetterTopic(tableId) : undefined
+    if (topic !== undefined) topics.push(topic)
+  }
+  return { tables, topics }
+}
+
+/** All tables are looked at before the first is created: a refused configuration changes nothing. Errors: those of `refusalOf`. */
+export async function declareAll(
+  config: Config,
+  metadata: MetadataStore,
+  runtime: Runtime,
+): Promise<readonly DeclaredTable[]> {
+  const known = await loadKnownTables(metadata)
+  const refusals = config.tables.flatMap(table => refusalOf(config, table, known) ?? [])
+  const [first] = refusals
+  if (first !== undefined) throw refusedTogether(first, refusals)
+  const declared: DeclaredTable[] = []
+  for (const table of config.tables) declared.push(await declareTable(config, table, metadata, runtime))
+  return declared
+}
+
+/** As `declareAll`, for one. */
 export async function declareTable(
   config: Config,
   table: TableConfig,
   metadata: MetadataStore,
   runtime: Runtime,
 ): Promise<DeclaredTable> {
-  const declaration = canonicalDeclaration(table)
+  const created = newTables(config, table)
   const { table: rows } = await metadata.createTable(
-    newRowsTable(config, table, { declaration, tableId: runtime.uuid() }),
-    newDeadLetterTable(config, table, runtime.uuid()),
+    { ...created.rows, tableId: runtime.uuid() },
+    { ...created.deadLetters, tableId: runtime.uuid() },
   )
-  if (rows.declaration !== declaration)
-    throw tableChanged(table.name, describeDeclarationChange(rows.declaration, declaration))
-  locationToKey(config.warehouse, rows.location)
+  const refusal = refusalOf(config, table, { tables: [rows], topics: [] })
+  if (refusal !== undefined) throw refusal
   const deadLetters = await metadata.loadTable(table.name + DEAD_LETTER_SUFFIX)
   invariant(deadLetters !== undefined, `table ${table.name} has no dead-letter table`)
   await declareTopic(config, table, metadata, deadLetters)
@@ -61,39 +98,85 @@ async function declareTopic(
   const location = deadLetterTopicLocationOf(config, table)
   const topic = deadLetterTopicOf(table.name)
   const outcome = await metadata.declareDeadLetterTopic(tableId, { topic, location })
-  if (outcome.kind === 'declared') return
-  throw new AppError({
-    code: 'dead-letter-topic-moved',
-    next: 'fatal',
-    message: `Table ${table.name}: its dead-letter topic has segments at ${outcome.location}, and the configuration says ${location}. A topic that went on there would lack its beginning: restore dlq_url, or leave it out again.`,
-    details: { table: table.name, expected: outcome.location, found: location },
-  })
+  if (outcome.kind === 'moved') throw topicMoved(table, outcome.location, location)
 }
 
-function newRowsTable(
+/**
+ * Why the table cannot be what it is declared to be, beside what there is: `table-changed`, `location-outside-store`,
+ * `table-location-taken` or `dead-letter-topic-moved`. Pure: `plan` asks the same.
+ */
+export function refusalOf(
   config: Config,
   table: TableConfig,
-  given: { readonly declaration: string; readonly tableId: string },
-): NewTable {
+  { tables, topics }: KnownTables,
+): AppError | undefined {
+  const existing = tables.find(known => known.name === table.name)
+  if (existing === undefined) return takenPlace(newTables(config, table), tables)
+  const declaration = canonicalDeclaration(table)
+  if (existing.declaration !== declaration)
+    return tableChanged(table.name, describeDeclarationChange(existing.declaration, declaration))
+  if (keyOfLocation(config.warehouse.url, existing.location) === undefined)
+    return locationOutsideStore(config.warehouse, existing.location)
+  const topic = topicOf(existing, { tables, topics })
+  return topic === undefined ? undefined : topicRefusal(config, table, topic)
+}
+
+/** The dead-letter topic of a table, where it is declared. */
+export function topicOf(table: TableDetail, { tables, topics }: KnownTables): DeadLetterTopic | undefined {
+  const deadLetters = tables.find(({ parentTableId }) => parentTableId === table.tableId)
+  return topics.find(({ tableId }) => tableId === deadLetters?.tableId)
+}
+
+/** A topic without a segment may still go elsewhere, as `declareDeadLetterTopic` has it. */
+export function topicRefusal(
+  config: Config,
+  table: TableConfig,
+  topic: DeadLetterTopic,
+): AppError | undefined {
+  const location = deadLetterTopicLocationOf(config, table)
+  const hasSegments = (topic.planned?.endOffset ?? topic.renderedOffset) > 0n
+  return hasSegments && topic.location !== location ? topicMoved(table, topic.location, location) : undefined
+}
+
+function takenPlace(
+  { rows, deadLetters }: DeclaredPair,
+  tables: readonly TableDetail[],
+): AppError | undefined {
+  for (const created of [rows, deadLetters]) {
+    const taken = tables.find(({ name, location }) => name === created.name || location === created.location)
+    if (taken !== undefined) return tableLocationTaken(created, taken)
+  }
+  return undefined
+}
+
+/** A table as it would be created, before it has an id. */
+export type UnnumberedTable = Omit<NewTable, 'tableId'>
+
+export interface DeclaredPair {
+  readonly rows: UnnumberedTable
+  readonly deadLetters: UnnumberedTable
+}
+
+/** What `table` becomes when there is none of its name. */
+export function newTables(config: Config, table: TableConfig): DeclaredPair {
   const { schema, lastColumnId } = assignFreshIds([...table.fields, ...metadataFields(table.metadataColumns)])
   const { spec, lastPartitionId } = partitionSpecOf(table.partitionBy, schema)
-  return {
-    ...given,
+  const rows = {
     name: table.name,
     location: tableLocationOf(config.warehouse.url, table.name),
+    declaration: canonicalDeclaration(table),
     schema,
     spec,
     lastColumnId,
     lastPartitionId,
     properties: table.properties,
   }
+  return { rows, deadLetters: newDeadLetterTable(config, table.name + DEAD_LETTER_SUFFIX) }
 }
 
-function newDeadLetterTable(config: Config, table: TableConfig, tableId: string): NewTable {
-  const name = table.name + DEAD_LETTER_SUFFIX
+function newDeadLetterTable(config: Config, name: string): UnnumberedTable {
   const { schema, lastColumnId } = assignFreshIds(deadLetterFields())
   return {
-    tableId,
     name,
     location: tableLocationOf(config.warehouse.url, name),
     schema,
@@ -111,6 +194,24 @@ function tableChanged(name: string, changes: readonly string[]): AppError {
     next: 'fatal',
     message: `Table ${name} exists and its declaration has changed (${changes.join('; ')}). This version cannot evolve a table yet: restore the declaration, or declare a table with another name.`,
     details: { table: name },
+  })
+}
+
+function topicMoved(table: TableConfig, expected: string, found: string): AppError {
+  return new AppError({
+    code: 'dead-letter-topic-moved',
+    next: 'fatal',
+    message: `Table ${table.name}: its dead-letter topic has segments at ${expected}, and the configuration says ${found}. A topic that went on there would lack its beginning: restore dlq_url, or leave it out again.`,
+    details: { table: table.name, expected, found },
+  })
+}
+
+function refusedTogether(first: AppError, refusals: readonly AppError[]): AppError {
+  return new AppError({
+    code: first.code,
+    next: 'fatal',
+    message: refusals.map(({ message }) => message).join('\n'),
+    details: first.details,
   })
 }
 

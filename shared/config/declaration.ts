@@ -69,32 +69,59 @@ function partsOf(path: string, type: IcebergType, required: boolean, note = ''):
   }
 }
 
-/** The parts that changed, in words: "column `amount`: decimal(12, 2) → decimal(14, 2)". Empty when nothing did. */
-export function describeDeclarationChange(before: string, after: string): string[] {
-  const old = parseDeclaration(before)
-  const now = parseDeclaration(after)
-  if (old === undefined || now === undefined) return before === after ? [] : ['the declaration']
-  const changes: string[] = []
-  for (const key of ['source', 'source_topic', 'source_format', 'metadata_columns'] as const) {
-    if (old[key] !== now[key]) changes.push(`${key}: ${old[key]} → ${now[key]}`)
-  }
-  const partitioning = [old, now].map(declaration => `[${declaration.partition_by.join(', ')}]`)
-  if (partitioning[0] !== partitioning[1]) changes.push(`partition_by: ${partitioning.join(' → ')}`)
-  return [...changes, ...describeColumns(old, now)]
+/** One part that changed. `before` is null for a column that was added, `after` for one that was removed. */
+export interface DeclarationChange {
+  readonly part: (typeof SINGLE_PARTS)[number] | 'partition_by' | 'column' | 'column_order' | 'declaration'
+  /** For `column`: its dotted path. */
+  readonly column?: string
+  readonly before: string | null
+  readonly after: string | null
 }
 
-function describeColumns(old: Declaration, now: Declaration): string[] {
+const SINGLE_PARTS = ['source', 'source_topic', 'source_format', 'metadata_columns'] as const
+
+/** Empty exactly when the texts are equal. */
+export function declarationChanges(before: string, after: string): readonly DeclarationChange[] {
+  if (before === after) return []
+  const old = parseDeclaration(before)
+  const now = parseDeclaration(after)
+  const whole = { part: 'declaration', before, after } as const
+  if (old === undefined || now === undefined) return [whole]
+  const changes: DeclarationChange[] = []
+  for (const part of SINGLE_PARTS) {
+    if (old[part] !== now[part]) changes.push({ part, before: old[part], after: now[part] })
+  }
+  const partitioning = ({ partition_by }: Declaration) => `[${partition_by.join(', ')}]`
+  if (partitioning(old) !== partitioning(now))
+    changes.push({ part: 'partition_by', before: partitioning(old), after: partitioning(now) })
+  changes.push(...columnChanges(old, now))
+  return changes.length > 0 ? changes : [whole]
+}
+
+/** The parts that changed, in words: "column `amount`: decimal(12, 2) → decimal(14, 2)". Empty when nothing did. */
+export function describeDeclarationChange(before: string, after: string): string[] {
+  return declarationChanges(before, after).map(describeChange)
+}
+
+export function describeChange({ part, column, before, after }: DeclarationChange): string {
+  if (part === 'declaration') return 'the declaration'
+  if (part === 'column_order') return 'the order of the columns'
+  const name = part === 'column' ? `column \`${column}\`` : part
+  if (before === null) return `${name} added`
+  return after === null ? `${name} removed` : `${name}: ${before} → ${after}`
+}
+
+function columnChanges(old: Declaration, now: Declaration): readonly DeclarationChange[] {
   const before = new Map(old.columns)
   const after = new Map(now.columns)
-  const changes: string[] = []
-  for (const [path, type] of before) {
-    const current = after.get(path)
-    if (current === undefined) changes.push(`column \`${path}\` removed`)
-    else if (current !== type) changes.push(`column \`${path}\`: ${type} → ${current}`)
-  }
-  for (const path of after.keys()) if (!before.has(path)) changes.push(`column \`${path}\` added`)
-  const isReordered = [...before.keys()].join('\n') !== [...after.keys()].join('\n')
-  return changes.length === 0 && isReordered ? ['the order of the columns'] : changes
+  const paths = [...before.keys(), ...[...after.keys()].filter(path => !before.has(path))]
+  const changes = paths.flatMap((column): DeclarationChange[] => {
+    const change = { before: before.get(column) ?? null, after: after.get(column) ?? null }
+    return change.before === change.after ? [] : [{ part: 'column', column, ...change }]
+  })
+  const [oldOrder, newOrder] = [before, after].map(columns => [...columns.keys()].join(', '))
+  if (changes.length > 0 || oldOrder === newOrder) return changes
+  return [{ part: 'column_order', before: oldOrder ?? null, after: newOrder ?? null }]
 }
 
 function parseDeclaration(text: string): Declaration | undefined {

@@ -21,15 +21,17 @@ export function keyOfLocation(storeUrl: string, location: string): string | unde
 /** As `keyOfLocation`, for callers whose locations must be in the store: otherwise `location-outside-store` (park). */
 export function locationToKey(store: { readonly url: string }, location: string): string {
   const key = keyOfLocation(store.url, location)
-  if (key === undefined) {
-    throw new AppError({
-      code: 'location-outside-store',
-      next: 'park',
-      message: `The location ${location} does not lie below ${store.url}. Was the warehouse moved or its URL changed in tidewater.yaml? Tables stay where they were created.`,
-      details: { store: store.url, location },
-    })
-  }
+  if (key === undefined) throw locationOutsideStore(store, location)
   return key
+}
+
+export function locationOutsideStore(store: { readonly url: string }, location: string): AppError {
+  return new AppError({
+    code: 'location-outside-store',
+    next: 'park',
+    message: `The location ${location} does not lie below ${store.url}. Was the warehouse moved or its URL changed in tidewater.yaml? Tables stay where they were created.`,
+    details: { store: store.url, location },
+  })
 }
 
 /** One spelling for the schemes that name the same place. */

@@ -15,6 +15,21 @@ async function flip(name: string, position: number): Promise<void> {
 
 const statusOf = async () => JSON.parse((await tidewater('status', '--json')).stdout)
 
+test('a plan for a database that is not there names what a run creates, and creates nothing', async () => {
+  const empty = await createWorkspace()
+  await empty.write('tidewater.yaml', ordersConfig())
+  await empty.tidewater(['land', 'orders'], orders(0, 10))
+  const planned = await empty.tidewater(['plan', '--exit-code'])
+  expect(planned).toMatchObject({ exitCode: 3, stderr: '' })
+  expect(planned.stdout).toContain('+ table shop.orders at file:')
+  expect(planned.stdout).toContain('1 segment of ')
+  expect(planned.stdout).toMatch(/\n {2}2 changes: tidewater run makes them\.\n$/)
+  const { changes, tables } = JSON.parse((await empty.tidewater(['plan', '--json'])).stdout)
+  expect([changes, tables[0].waiting.segments]).toEqual([2, 1])
+  expect(await empty.tidewater(['status'])).toMatchObject({ exitCode: 1 })
+  await empty.remove()
+})
+
 describe('looking at a table', () => {
   beforeAll(async () => {
     workspace = await createWorkspace()
@@ -38,6 +53,37 @@ describe('looking at a table', () => {
     expect(tables[0].partitions.map((partition: { partition: number }) => partition.partition)).toEqual([
       0, 1,
     ])
+  })
+
+  test('tables in a line each, and one of them at length', async () => {
+    const { stdout } = await tidewater('tables')
+    expect(stdout).toMatch(/^table +state +rows +files/)
+    expect(stdout).toMatch(/\nshop\.orders +active +70 .* local published\n/)
+    expect(stdout).toMatch(/\nshop\.orders__dlq +active +2 .* local published\n/)
+    const shown = await tidewater('table', 'show', 'shop.orders', '--files', '--limit', '1')
+    expect(shown).toMatchObject({ exitCode: 0, stderr: '' })
+    for (const text of ['1 id: long required', '1000 at_day = day(at)', '70 rows', '.parquet', 'more'])
+      expect(shown.stdout).toContain(text)
+    const { tables } = JSON.parse((await tidewater('tables', '--json')).stdout)
+    const one = JSON.parse((await tidewater('table', 'show', 'shop.orders', '--json')).stdout)
+    expect(one).toMatchObject({ rows: 70, table_uuid: tables[0].table_uuid, files: { newest: [] } })
+    expect(await tidewater('table', 'show', 'shop.nothing')).toMatchObject({ exitCode: 2 })
+  })
+
+  test('a plan without changes says so; one that is refused says why, as the run does', async () => {
+    expect(await tidewater('plan', '--exit-code')).toEqual({
+      exitCode: 0,
+      stdout: '  No changes.\n',
+      stderr: '',
+    })
+    await workspace.write('other.yaml', ordersConfig().replace('decimal(12,2)', 'decimal(14,2)'))
+    const refused = await tidewater('plan', '-c', 'other.yaml', '--exit-code')
+    expect(refused.exitCode).toBe(2)
+    expect(refused.stdout).toContain('!   column amount: decimal(12, 2) → decimal(14, 2) (refused)\n')
+    expect(await tidewater('run', '--once', '-c', 'other.yaml')).toMatchObject({
+      exitCode: 2,
+      stderr: refused.stderr,
+    })
   })
 
   test('audit in words, and only of the tables that are named', async () => {

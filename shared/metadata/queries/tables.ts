@@ -9,6 +9,7 @@ import { jsonText } from '../json-columns.ts'
 import type { NewTable, OperatorNote, TableDetail } from '../metadata-store.ts'
 import { schemaOf, specOf, tableOf } from '../rows.ts'
 import { all, change, first, insertStatement, now, type Steps, statement } from '../steps.ts'
+import { tableLocationTaken } from '../table-location-taken.ts'
 import { appendEvent } from './events.ts'
 import { restartClocksOf } from './partitions.ts'
 
@@ -109,7 +110,7 @@ export function* createTable(
 
 function* insertNewTable(table: NewTable, parentTableId: string | undefined): Steps<void> {
   const [taken] = yield* all(selectNameOrLocation, { name: table.name, location: table.location })
-  if (taken !== undefined) throw nameOrLocationTaken(table, taken)
+  if (taken !== undefined) throw tableLocationTaken(table, taken)
   yield* change(insertTable, {
     table_id: table.tableId,
     name: table.name,
@@ -135,15 +136,6 @@ function* insertNewTable(table: NewTable, parentTableId: string | undefined): St
     spec_json: stringifyExactJson(partitionSpecToJson(table.spec)),
   })
   if (parentTableId !== undefined) yield* change(insertTopic, { table_id: table.tableId })
-}
-
-function nameOrLocationTaken(table: NewTable, taken: Row<'iceberg_table'>): AppError {
-  return new AppError({
-    code: 'table-location-taken',
-    next: 'fatal',
-    message: `Creating table ${table.name} at ${table.location}: table ${taken.name} has that name or location already (${taken.location}). Each table needs its own; rename one of them.`,
-    details: { table: table.name, location: table.location, takenBy: taken.name },
-  })
 }
 
 export function* listTables(): Steps<readonly TableDetail[]> {

@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest'
+import { type PlanReport, planLines } from '../../../services/cli/plan-text.ts'
+
+type PlannedTable = PlanReport['tables'][number]
+
+const table: PlannedTable = {
+  table: 'shop.orders',
+  action: 'unchanged',
+  refusal: null,
+  create: null,
+  differences: [],
+  attach: [],
+  detach: [],
+  location: 'file:///lake/shop/orders',
+  waiting: null,
+}
+const textOf = (tables: readonly PlannedTable[], changes = 0) =>
+  planLines({ database: { path: '/t.db', exists: true, migrations: [] }, changes, tables }).map(
+    ({ sign, text }) => `${sign} ${text}`,
+  )
+
+test('what stays as it is has no line', () => {
+  expect(textOf([table])).toEqual(['  No changes.'])
+})
+
+test('an update lists catalogs with their sign; what is ignored has none', () => {
+  const catalog = (name: string) => [{ catalog: name, tables: ['shop.orders', 'shop.orders__dlq'] }]
+  const owner = { part: 'property', name: 'owner', before: 'ada', after: null, effect: 'ignored' } as const
+  expect(
+    textOf(
+      [{ ...table, action: 'update', attach: catalog('new'), detach: catalog('old'), differences: [owner] }],
+      1,
+    ),
+  ).toEqual([
+    '~ table shop.orders',
+    '    property owner: ada → none (not applied, set only when a table is created)',
+    '+   catalog new shows shop.orders and shop.orders__dlq',
+    '-   catalog old gets no more of shop.orders and shop.orders__dlq, and goes on showing what it has',
+    '  1 change: tidewater run makes them.',
+  ])
+})
+
+test('a source that cannot be listed is said, and does not keep the table from being planned', () => {
+  const create = {
+    schema: { type: 'struct', 'schema-id': 0, fields: [{ id: 1, name: 'id', required: true, type: 'long' }] },
+    partition_spec: { 'spec-id': 0, fields: [] },
+    properties: {},
+    dead_letter_table: 'shop.orders__dlq',
+    dead_letter_location: 'file:///lake/shop/orders__dlq',
+    dead_letter_topic_location: 'file:///lake/_topics/shop.orders.dlq',
+    source: 'local',
+    topic: 'orders',
+    format: 'json',
+    start_from: 'earliest',
+  } as const
+  const lines = textOf([{ ...table, action: 'create', create, waiting: { error: 'no route' } }], 1)
+  expect(lines).toContain(
+    '+   reads topic orders (json) of source local from earliest: what waits there is not known (no route)',
+  )
+  expect(lines).toContain('+     1 id: long required')
+})
