@@ -5,8 +5,9 @@
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { type Parts, problemOf } from '../parts.ts'
 import type { Progress } from '../progress.ts'
-import { makeInstruments, type Sample } from './instruments.ts'
+import { makeInstruments } from './instruments.ts'
 import { observeProgress } from './observe-progress.ts'
+import { renderSamples, type Sample } from './render-samples.ts'
 import { samplesOf } from './samples.ts'
 
 /** Scrapes within this time share one pass over the database, so that scraping cannot be used as load. */
@@ -28,18 +29,18 @@ export function createMetrics(context: MetricsContext): Metrics {
   collectDefaultMetrics({ register: registry })
   const instruments = makeInstruments(registry)
   const reportFailure = problemOf(context, 'reading metrics')
-  let readAtMs: number | undefined
+  let read: { readonly text: string; readonly atMs: number } | undefined
   let underWay: Promise<string> | undefined
 
   async function render(): Promise<string> {
-    if (readAtMs === undefined || runtime.monotonicMs() - readAtMs >= FIGURES_FRESH_MS) {
-      instruments.replaceRead(await read())
-      readAtMs = runtime.monotonicMs()
+    if (read === undefined || runtime.monotonicMs() - read.atMs >= FIGURES_FRESH_MS) {
+      const text = renderSamples(await readSamples())
+      read = { text, atMs: runtime.monotonicMs() }
     }
-    return await registry.metrics()
+    return `${read.text}${await registry.metrics()}`
   }
 
-  async function read(): Promise<readonly Sample[]> {
+  async function readSamples(): Promise<readonly Sample[]> {
     const startedMs = runtime.monotonicMs()
     const figures = await metadata.readFigures().catch((error: unknown) => {
       reportFailure(error)
@@ -56,7 +57,7 @@ export function createMetrics(context: MetricsContext): Metrics {
   return {
     contentType: registry.contentType,
     observe: progress => observeProgress(instruments, progress),
-    // Scrapes at one time share one answer, so that none sees the series of another half replaced.
+    // Scrapes at one time share one answer, and with it one pass.
     text: () => {
       underWay ??= render().finally(() => {
         underWay = undefined

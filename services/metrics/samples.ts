@@ -1,14 +1,8 @@
 /** What the database's figures mean as metrics. Pure. docs/metrics.md defines each. */
-import { NEWEST_RECORD_KEY } from '../../shared/iceberg/snapshot-offsets.ts'
-import type {
-  PartitionFigures,
-  PublicationFigures,
-  StoreFigures,
-  TableFigures,
-} from '../../shared/metadata/figures.ts'
+import type { PartitionFigures, StoreFigures, TableFigures } from '../../shared/metadata/figures.ts'
 import { isStalled } from '../../shared/metadata/stalls.ts'
-import type { Sample } from './instruments.ts'
 import { MAX_PARTITION_SERIES } from './metric-table.ts'
+import type { Sample } from './render-samples.ts'
 
 const STATES = ['active', 'paused', 'stopped'] as const
 const PUBLICATION_STATES = ['pending', 'published', 'failing', 'held'] as const
@@ -36,11 +30,14 @@ export function samplesOf(figures: StoreFigures): readonly Sample[] {
   return [...samples, ...partitionSamples(figures)]
 }
 
-function dataSamples({ kind, summary, snapshotCount }: TableFigures, table: string): readonly Sample[] {
+function dataSamples(
+  { kind, dataFileCount, dataBytes, snapshotCount }: TableFigures,
+  table: string,
+): readonly Sample[] {
   const labels = { table, kind }
   return [
-    { name: 'tidewater_data_files', labels, value: Number(summary['total-data-files'] ?? 0) },
-    { name: 'tidewater_data_bytes', labels, value: Number(summary['total-files-size'] ?? 0) },
+    { name: 'tidewater_data_files', labels, value: dataFileCount },
+    { name: 'tidewater_data_bytes', labels, value: dataBytes },
     { name: 'tidewater_snapshots', labels, value: snapshotCount },
   ]
 }
@@ -52,7 +49,7 @@ function publicationSamples(
 ): readonly Sample[] {
   return publications.flatMap(publication => {
     const labels = { table, kind, catalog: publication.catalog }
-    const { behindSinceMs, lastPublishedAtMs, pendingFiles, state: current } = publication
+    const { behindSinceMs, lastPublishedAtMs, newestRecordMs, pendingFiles, state: current } = publication
     const behindMs = behindSinceMs === undefined ? 0 : Math.max(0, atMs - behindSinceMs)
     const samples: Sample[] = [
       { name: 'tidewater_publication_lag_seconds', labels, value: behindMs / 1000 },
@@ -67,20 +64,13 @@ function publicationSamples(
       const value = lastPublishedAtMs / 1000
       samples.push({ name: 'tidewater_publication_last_success_timestamp_seconds', labels, value })
     }
-    const newestMs = newestShown(publication)
-    if (newestMs !== undefined) {
+    if (newestRecordMs !== undefined) {
       // Producers' clocks may be ahead of the database's.
-      const value = Math.max(0, atMs - newestMs) / 1000
+      const value = Math.max(0, atMs - newestRecordMs) / 1000
       samples.push({ name: 'tidewater_query_lag_seconds', labels, value })
     }
     return samples
   })
-}
-
-/** Absent while the catalog shows no snapshot, or one from before snapshots said it. */
-function newestShown({ shownSummary }: PublicationFigures): number | undefined {
-  const text = shownSummary[NEWEST_RECORD_KEY]
-  return text === undefined ? undefined : Number(text)
 }
 
 function rowTableSamples({

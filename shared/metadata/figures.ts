@@ -28,8 +28,9 @@ export interface TableFigures {
   /** Dead letters below the watermarks, by code. */
   readonly deadLettersByCode: ReadonlyMap<string, bigint>
   readonly snapshotCount: number
-  /** Summary of the newest snapshot; empty before the first. */
-  readonly summary: Readonly<Record<string, string>>
+  /** Of the newest snapshot; 0 before the first. */
+  readonly dataFileCount: number
+  readonly dataBytes: number
   readonly publications: readonly PublicationFigures[]
 }
 
@@ -54,8 +55,8 @@ export interface PublicationFigures {
   readonly catalog: string
   readonly state: Publication['state']
   readonly lastPublishedAtMs?: number
-  /** Summary of the snapshot that the catalog shows; empty while it shows none. */
-  readonly shownSummary: Readonly<Record<string, string>>
+  /** Newest record timestamp below the watermarks of the snapshot that the catalog shows, Unix ms; absent while it shows none. */
+  readonly newestRecordMs?: number
   /** Live data files that it does not show, counted up to `MAX_PENDING_FILES`. */
   readonly pendingFiles: number
   /** When the oldest snapshot that it does not show was cut; absent when it shows the newest. */

@@ -3,8 +3,16 @@ import { z } from 'zod'
 import type { AccountedRange, SegmentRef } from '../flow.ts'
 import { parseExactJson } from '../iceberg/exact-json.ts'
 import type { PartitionValue } from '../iceberg/partition-spec.ts'
+import { NEWEST_RECORD_KEY } from '../iceberg/snapshot-offsets.ts'
 import { AppError } from '../runtime/errors.ts'
 import type { PartitionFieldSummary, Publication } from './metadata-store.ts'
+
+export interface SummaryFigures {
+  readonly dataFileCount: number
+  readonly dataBytes: number
+  /** Null for a snapshot from before summaries said it. */
+  readonly newestRecordMs: number | null
+}
 
 const integerText = z
   .string()
@@ -159,6 +167,24 @@ export function fieldSummariesFromJson(text: string): readonly PartitionFieldSum
 export const textMapFromJson: (text: string) => Readonly<Record<string, string>> = parser(
   'a map of texts',
   z.record(z.string(), z.string()),
+)
+
+const digits = z
+  .string()
+  .regex(/^\d{1,15}$/)
+  .transform(Number)
+  .optional()
+
+/** What metrics take from a snapshot's summary; the many other keys are not looked at. */
+export const summaryFiguresFromJson: (text: string) => SummaryFigures = parser(
+  'the summary of a snapshot',
+  z
+    .object({ 'total-data-files': digits, 'total-files-size': digits, [NEWEST_RECORD_KEY]: digits })
+    .transform(summary => ({
+      dataFileCount: summary['total-data-files'] ?? 0,
+      dataBytes: summary['total-files-size'] ?? 0,
+      newestRecordMs: summary[NEWEST_RECORD_KEY] ?? null,
+    })),
 )
 
 export const namesFromJson: (text: string) => readonly string[] = parser(

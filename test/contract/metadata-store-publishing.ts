@@ -586,7 +586,8 @@ export function describeFigures(open: OpenMetadata): void {
       tasks: { queued: 1, claimed: 0, staged: 0, parked: 0, committed: 1, cancelled: 0 },
       accounted: { rows: 5n, deadLetters: 2n, absent: 3n, control: 0n, skipped: 0n, sourceGap: 0n },
       snapshotCount: 0,
-      summary: {},
+      dataFileCount: 0,
+      dataBytes: 0,
       publications: [],
     })
     expect(partitions).toMatchObject([
@@ -598,7 +599,13 @@ export function describeFigures(open: OpenMetadata): void {
   it('tells what a catalog does not show yet, and since when', async () => {
     await converted(store, 'a', sliceOf(0, 0, 10))
     await converted(store, 'b', sliceOf(0, 10, 20))
-    await store.insertSnapshotIntent(intentAt(1, 2n))
+    const summary = {
+      'total-data-files': '2',
+      'total-files-size': '200',
+      'tidewater.newest-record-ms': '1234',
+    }
+    const cut = intentAt(1, 2n, { summary })
+    await store.insertSnapshotIntent(cut)
     await store.completeSnapshot({
       tableId: TABLE,
       snapshotId: idAt(1),
@@ -609,13 +616,11 @@ export function describeFigures(open: OpenMetadata): void {
     })
     const held = { state: 'held', code: 'c', message: 'm', atVersion: 0 } as const
     await store.failPublication(TABLE, 'far', held)
-    const cut = intentAt(1, 2n)
     expect(await figuresOf(TABLE)).toMatchObject({
       snapshotCount: 1,
-      summary: cut.summary,
-      publications: [
-        { catalog: 'far', state: 'held', pendingFiles: 2, behindSinceMs: cut.timestampMs, shownSummary: {} },
-      ],
+      dataFileCount: 2,
+      dataBytes: 200,
+      publications: [{ catalog: 'far', state: 'held', pendingFiles: 2, behindSinceMs: cut.timestampMs }],
     })
 
     const intent = { snapshotId: idAt(1), metadataLocation: 'm1', timestampMs: 5 }
@@ -627,7 +632,7 @@ export function describeFigures(open: OpenMetadata): void {
       catalog: 'near',
       state: 'published',
       lastPublishedAtMs: fixture.clock.nowMs,
-      shownSummary: cut.summary,
+      newestRecordMs: 1234,
       pendingFiles: 1,
     })
     expect(await figuresOf(LETTERS)).toMatchObject({ publications: [] })

@@ -8,7 +8,7 @@ import {
   type StoreFigures,
   type TableFigures,
 } from '../figures.ts'
-import { textMapFromJson } from '../json-columns.ts'
+import { summaryFiguresFromJson } from '../json-columns.ts'
 import type { Publication, SourcePartition, TableRecord } from '../metadata-store.ts'
 import { numberOrNull, present, toNumber } from '../rows.ts'
 import { all, now, type Steps, sqlStatement } from '../steps.ts'
@@ -114,8 +114,9 @@ export function* readFigures(): Steps<StoreFigures> {
   const accounted = yield* readAccounted()
   const publications = yield* readPublications()
   const letters = yield* readLetterTotals()
-  const tables = (yield* all(selectTables, {})).map(
-    (row): TableFigures => ({
+  const tables = (yield* all(selectTables, {})).map((row): TableFigures => {
+    const newest = row.summary === null ? undefined : summaryFiguresFromJson(row.summary)
+    return {
       tableId: row.table_id,
       name: row.name,
       kind: row.kind,
@@ -132,10 +133,11 @@ export function* readFigures(): Steps<StoreFigures> {
       accounted: accounted.get(row.table_id) ?? NOTHING,
       deadLettersByCode: letters.get(row.table_id) ?? new Map(),
       snapshotCount: toNumber(row.snapshots),
-      summary: summaryOf(row.summary),
+      dataFileCount: newest?.dataFileCount ?? 0,
+      dataBytes: newest?.dataBytes ?? 0,
       publications: publications.get(row.table_id) ?? [],
-    }),
-  )
+    }
+  })
   return { atMs, tables, partitions: yield* readPartitions() }
 }
 
@@ -163,11 +165,12 @@ function* readPublications(): Steps<ReadonlyMap<string, readonly PublicationFigu
   for (const row of yield* all(selectPublications, { limit: MAX_PENDING_FILES })) {
     const known = byTable.get(row.table_id) ?? []
     byTable.set(row.table_id, known)
+    const shown = row.summary === null ? undefined : summaryFiguresFromJson(row.summary)
     known.push({
       catalog: row.catalog,
       state: row.state,
       ...present('lastPublishedAtMs', numberOrNull(row.last_published_at_ms)),
-      shownSummary: summaryOf(row.summary),
+      ...present('newestRecordMs', shown?.newestRecordMs ?? null),
       pendingFiles: toNumber(row.pending_files),
       ...present('behindSinceMs', numberOrNull(row.behind_since_ms)),
     })
@@ -186,8 +189,4 @@ function* readPartitions(): Steps<readonly PartitionFigures[]> {
     ...present('stalledSinceMs', numberOrNull(row.stalled_since_ms)),
     ...present('waitingSinceMs', numberOrNull(row.waiting_since_ms)),
   }))
-}
-
-function summaryOf(text: string | null): Readonly<Record<string, string>> {
-  return text === null ? {} : textMapFromJson(text)
 }
