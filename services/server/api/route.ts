@@ -9,6 +9,7 @@ import { scalar } from '../../../shared/config/schema-values.ts'
 import type { MetadataStore } from '../../../shared/metadata/metadata-store.ts'
 import type { ObjectStore } from '../../../shared/object-store/object-store.ts'
 import { HttpError } from '../problem.ts'
+import type { DescribedTables } from './described-tables.ts'
 
 export const DEFAULT_PAGE_SIZE = 100
 export const MAX_PAGE_SIZE = 1000
@@ -18,6 +19,7 @@ export interface ApiContext {
   readonly config: Config
   readonly metadata: MetadataStore
   readonly warehouse: ObjectStore
+  readonly tables: DescribedTables
 }
 
 /** A request whose parameters have been checked. */

@@ -1,7 +1,7 @@
 /** How things stand, and what each table holds: the same reports as `tidewater status` and `tidewater tables`. */
 import { z } from 'zod'
 import { collectStatus } from '../../status/collect-status.ts'
-import { describeFile, describeSnapshot, describeTable } from '../../tables/describe-table.ts'
+import { describeFile, describeSnapshot } from '../../tables/describe-table.ts'
 import { listTableSummaries } from '../../tables/list-tables.ts'
 import { filesAnswer, snapshotsAnswer, statusAnswer, tableAnswer, tablesAnswer } from './answers.ts'
 import { DIGITS, pageToken, readPageToken } from './page-token.ts'
@@ -14,9 +14,6 @@ import {
   tableNotFound,
   tableParameter,
 } from './route.ts'
-
-/** Of each list in a table's description; the rest is in lists of their own. */
-const NEWEST = { partitions: 100, files: 10, snapshots: 10 }
 
 const tableParameters = z.strictObject({ name: tableParameter })
 const pageParameters = z.strictObject({ limit: limitParameter, page: pageParameter })
@@ -53,8 +50,8 @@ export const tableRoutes: readonly ApiRoute[] = [
       'Schema, partitioning, sizes, offsets and publications of a table, and the newest of its files and snapshots.',
     params: tableParameters,
     answer: tableAnswer,
-    async handle({ metadata }, { params }) {
-      const table = await describeTable(metadata, params.name, NEWEST)
+    async handle({ tables }, { params }) {
+      const table = await tables.describe(params.name)
       if (table === undefined) throw tableNotFound(params.name)
       return table
     },
