@@ -19,7 +19,7 @@ export type Progress =
       readonly snapshotId?: bigint
       readonly metadataLocation: string
     }
-  /** Dead letters `[baseOffset, endOffset)` stand in a segment of their topic. */
+  /** Dead letters `[baseOffset, endOffset)` stand in segments of their topic, below `url`. */
   | {
       readonly kind: 'rendered'
       readonly table: string

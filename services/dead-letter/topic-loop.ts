@@ -79,9 +79,10 @@ export async function renderRound(
   const outcome = await withLease(parts, `dead-letter-topic:${tableId}`, async (): Promise<RoundOutcome> => {
     const topic = await metadata.loadDeadLetterTopic(tableId)
     if (!hasPending(topic)) return { kind: 'done' }
+    let endOffset = topic.renderedOffset
     try {
       for await (const rendered of writeTopic(parts, topic, topicPlaceOf(parts, table.config))) {
-        parts.report({ kind: 'rendered', table: table.config.name, topic: topic.topic, ...rendered })
+        endOffset = rendered
         if (signal.aborted) break
       }
     } catch (error) {
@@ -89,10 +90,22 @@ export async function renderRound(
       if (error instanceof AppError && error.next === 'park')
         await metadata.failDeadLetterTopic(tableId, error)
       throw error
+    } finally {
+      reportRendered(parts, table, { ...topic, endOffset })
     }
     return { kind: 'done' }
   })
   return outcome ?? { kind: 'busy' }
+}
+
+function reportRendered(
+  { report }: Pick<Parts, 'report'>,
+  { config }: DeclaredTable,
+  { topic, location, renderedOffset, endOffset }: DeadLetterTopic,
+): void {
+  if (endOffset === renderedOffset) return
+  const range = { baseOffset: renderedOffset, endOffset }
+  report({ kind: 'rendered', table: config.name, topic, ...range, url: location })
 }
 
 function hasPending(topic: DeadLetterTopic | undefined): topic is DeadLetterTopic {

@@ -36,18 +36,12 @@ export interface WriteContext {
   readonly warehouse: ObjectStore
 }
 
-export interface RenderedRange {
-  readonly baseOffset: bigint
-  readonly endOffset: bigint
-  readonly url: string
-}
-
-/** Yields each segment once it is rendered. Errors: `dead-letter-topic-differs`, `dead-letter-topic-overtaken`, those of reading and of the stores. */
+/** Yields the end offset of each segment once it is rendered. Errors: `dead-letter-topic-differs`, `dead-letter-topic-overtaken`, those of reading and of the stores. */
 export async function* writeTopic(
   context: WriteContext,
   { tableId, renderedOffset, endOffset, planned }: DeadLetterTopic,
   place: TopicPlace,
-): AsyncGenerator<RenderedRange> {
+): AsyncGenerator<bigint> {
   let begun = planned
   let collector = collectorAt(renderedOffset)
   const range = { fromOffset: renderedOffset, endOffset }
@@ -62,9 +56,9 @@ export async function* writeTopic(
     if (!isWhole) continue
     const segment =
       begun ?? (await planSegment(context, tableId, { baseOffset, endOffset: collector.endOffset }))
-    const url = await putSegment(place, assembleSegment(collector.take(), stampOf(segment)))
+    await putSegment(place, assembleSegment(collector.take(), stampOf(segment)))
     await context.metadata.completeDeadLetterSegment(tableId, baseOffset)
-    yield { baseOffset, endOffset: segment.endOffset, url }
+    yield segment.endOffset
     begun = undefined
     baseOffset = segment.endOffset
     collector = collectorAt(baseOffset)
@@ -101,8 +95,7 @@ async function planSegment(
   })
 }
 
-/** Answers with the URL of the segment. */
-async function putSegment(place: TopicPlace, written: WrittenSegment): Promise<string> {
+async function putSegment(place: TopicPlace, written: WrittenSegment): Promise<void> {
   const { store } = place
   const keys = segmentKeysOf(place, written.baseOffset)
   const [segmentUrl, indexUrl] = [resolveUrl(store.url, keys.segment), resolveUrl(store.url, keys.index)]
@@ -112,7 +105,6 @@ async function putSegment(place: TopicPlace, written: WrittenSegment): Promise<s
   if (outcome === 'same' && (await store.head(keys.index)) === undefined)
     await store.put(keys.segment, written.segment)
   if ((await putImmutable(store, indexUrl, written.index)) === 'differs') throw differs(indexUrl)
-  return segmentUrl
 }
 
 function differs(url: string): AppError {
