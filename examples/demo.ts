@@ -1,6 +1,6 @@
 /**
  * `npm run demo`: topics that a real broker landed become Iceberg tables in a folder that it names and leaves there, and it says what
- * happened. Everything is done by the parts that `tidewater run --once`, `audit` and `dlq` are made of.
+ * happened; with `--serve` it stays up as a catalog for query engines. Everything is done by the parts that `tidewater run --once`, `audit` and `dlq` are made of.
  */
 import { copyFile, mkdir, readFile, rm } from 'node:fs/promises'
 import { join, relative } from 'node:path'
@@ -8,8 +8,11 @@ import { auditTable } from '../services/audit/audit-table.ts'
 import { isClean } from '../services/audit/audit-tally.ts'
 import { readDeadLetters } from '../services/dead-letter/read-dead-letters.ts'
 import { topicPlaceOf } from '../services/dead-letter/topic-place.ts'
+import { createMetrics } from '../services/metrics/metrics.ts'
 import { openParts, type Parts } from '../services/parts.ts'
-import { runOnce } from '../services/pipeline.ts'
+import { runOnce, runPipeline } from '../services/pipeline.ts'
+import { connectLines } from '../services/server/connect-lines.ts'
+import { openServer } from '../services/server/server.ts'
 import { collectStatus, type TableStatus } from '../services/status/collect-status.ts'
 import { DEAD_LETTER_SUFFIX } from '../services/tables/declare-table.ts'
 import { liveFiles } from '../services/tables/live-files.ts'
@@ -18,11 +21,13 @@ import { formatConfigErrors } from '../shared/config/config-error.ts'
 import { loadConfig } from '../shared/config/load-config.ts'
 import { parquetSource } from '../shared/parquet/object-source.ts'
 import { readParquetColumns } from '../shared/parquet/read-parquet.ts'
-import { invariant } from '../shared/runtime/errors.ts'
+import { AppError, invariant } from '../shared/runtime/errors.ts'
 import { systemRuntime } from '../shared/runtime/system-runtime.ts'
 
 const CLONE = join(import.meta.dirname, '..')
 const FOLDER = join(CLONE, 'tidewater-demo')
+const LOOPBACK = '127.0.0.1'
+const CATALOG_PORT = 8181
 const SHOWN_ROWS = 3
 const SHOWN_DEAD_LETTERS = 4
 
@@ -45,9 +50,47 @@ async function demo(): Promise<number> {
     await describeDeadLetters(parts)
     const clean = await describeAudit(parts)
     describeNext(tables)
+    if (process.argv.includes('--serve')) await serve(parts)
     return reasons.length === 0 && clean ? 0 : 1
   } finally {
     await parts.close()
+  }
+}
+
+/** Goes on as `tidewater run` does, with the catalog at its usual port or, where that is taken, at a free one, until Ctrl-C. */
+async function serve(parts: Parts): Promise<void> {
+  const stop = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stop.abort())
+  const metrics = createMetrics(parts)
+  const context = { ...parts, metrics, stopping: stop.signal }
+  const server = await openServer(context, { host: LOOPBACK, port: CATALOG_PORT }).catch((error: unknown) => {
+    if (error instanceof AppError && error.code === 'server-listen-failed')
+      return openServer(context, { host: LOOPBACK, port: 0 })
+    throw error
+  })
+  try {
+    describeConnections(parts.config, server.url)
+    await runPipeline({ ...parts, report: progress => metrics.observe(progress) }, stop.signal)
+  } finally {
+    await server.close()
+  }
+}
+
+function describeConnections({ catalogs, warehouse }: Config, url: string): void {
+  const [catalog] = catalogs
+  invariant(catalog !== undefined, 'the demo has a catalog')
+  say(
+    `\nServing ${url} until Ctrl-C: the Iceberg REST catalog at ${url}/catalog, status at ${url}/api/v1/status.`,
+  )
+  const connection = {
+    uri: `${url}/catalog`,
+    warehouse: catalog.name,
+    store: warehouse,
+    table: 'shop.orders',
+  }
+  for (const { engine, where, lines } of connectLines(connection)) {
+    say(`\n${engine}, ${where}:`)
+    for (const line of lines) say(line)
   }
 }
 
