@@ -30,13 +30,14 @@ export interface CloudEvent {
   }
 }
 
-export function cloudEventOf(event: EventRecord, source: string): CloudEvent {
+/** `warehouse` is its URL, which may hold characters that a URI may not. */
+export function cloudEventOf(event: EventRecord, warehouse: string): CloudEvent {
   const { type, table, topic, partition, details, note } = event
   const subject = subjectOf(event)
   return {
     specversion: '1.0',
     id: String(event.eventId),
-    source,
+    source: encodeURI(warehouse),
     type,
     time: new Date(event.atMs).toISOString(),
     ...(subject !== undefined && { subject }),
