@@ -51,7 +51,9 @@ export type Measure = { readonly durationMs: number } & (
   | { readonly step: 'cut' }
   | {
       readonly step: 'publish'
+      /** Also for its dead letters. */
       readonly table: string
+      readonly tableKind: 'rows' | 'dead_letters'
       readonly catalog: string
       readonly outcome: 'published' | 'failed' | 'held'
     }

@@ -175,6 +175,13 @@ export const METRICS = [
     labels: ['table', 'kind'],
     help: 'Snapshots that are not expired.',
   },
+  {
+    name: 'tidewater_dead_letter_topic_pending',
+    type: 'gauge',
+    from: 'database',
+    labels: ['table'],
+    help: 'Dead letters that are committed and not yet in the dead-letter topic.',
+  },
   // ---- work
   {
     name: 'tidewater_tasks',
@@ -237,7 +244,7 @@ export const METRICS = [
     name: 'tidewater_publish_attempts_total',
     type: 'counter',
     from: 'process',
-    labels: ['table', 'catalog', 'outcome'],
+    labels: ['table', 'kind', 'catalog', 'outcome'],
     help: 'Rounds of publishing that had something to do, by outcome (published, failed, held).',
   },
   {

@@ -56,8 +56,8 @@ function observeMeasure(instruments: Instruments, measure: Measure): void {
       instruments.observe('tidewater_snapshot_cut_duration_seconds', {}, seconds)
       break
     case 'publish': {
-      const { table, catalog, outcome } = measure
-      instruments.add('tidewater_publish_attempts_total', { table, catalog, outcome }, 1)
+      const { table, tableKind: kind, catalog, outcome } = measure
+      instruments.add('tidewater_publish_attempts_total', { table, kind, catalog, outcome }, 1)
       instruments.observe('tidewater_publish_duration_seconds', { catalog, outcome }, seconds)
       break
     }

@@ -22,6 +22,10 @@ export function samplesOf(figures: StoreFigures): readonly Sample[] {
     // Dead letters stand under the name of the table whose they are.
     const name = names.get(table.parentTableId ?? table.tableId) ?? table.name
     samples.push(...dataSamples(table, name), ...publicationSamples(table, name, figures.atMs))
+    if (table.topicPendingCount !== undefined) {
+      const value = table.topicPendingCount
+      samples.push({ name: 'tidewater_dead_letter_topic_pending', labels: { table: name }, value })
+    }
     if (table.kind === 'rows') {
       const partitions = partitionsByTable.get(table.tableId) ?? []
       samples.push(...rowTableSamples(table), ...sourceSamples(table, partitions, figures.atMs))

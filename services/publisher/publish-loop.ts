@@ -99,6 +99,7 @@ async function publishAndReport(
   })
   const outcomes = await publishTable({ ...parts, catalogs, retention: table.config.snapshotRetention }, name)
   for (const outcome of outcomes) {
+    measureOutcome(parts, table, outcome)
     if (outcome.kind === 'published') {
       const { catalog, metadataLocation, snapshot } = outcome
       parts.report({
@@ -120,4 +121,19 @@ async function publishAndReport(
     }
   }
   return outcomes
+}
+
+function measureOutcome(parts: Parts, table: DeclaredTable, outcome: PublishOutcome): void {
+  if (outcome.kind === 'busy' || outcome.kind === 'unchanged') return
+  parts.report({
+    kind: 'measured',
+    measure: {
+      step: 'publish',
+      table: table.config.name,
+      tableKind: outcome.table === table.rows.name ? 'rows' : 'dead_letters',
+      catalog: outcome.catalog,
+      outcome: outcome.kind,
+      durationMs: outcome.durationMs,
+    },
+  })
 }

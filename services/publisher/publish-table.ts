@@ -2,7 +2,7 @@
 import type { Catalog } from '../../catalog-adapters/catalog.ts'
 import type { SnapshotRetentionConfig } from '../../shared/config/config.ts'
 import { selectExpired } from '../../shared/iceberg/expire-snapshots.ts'
-import type { SnapshotRecord, TableDetail } from '../../shared/metadata/metadata-store.ts'
+import type { SnapshotRecord } from '../../shared/metadata/metadata-store.ts'
 import { withLease } from '../../shared/metadata/with-lease.ts'
 import { invariant } from '../../shared/runtime/errors.ts'
 import type { Report } from '../progress.ts'
@@ -18,25 +18,24 @@ export interface PublishTableContext extends CutContext {
 
 /** `busy`: another process is publishing this table right now. */
 export type PublishOutcome =
-  | (CatalogOutcome & { readonly table: string; readonly catalog: string })
+  | (CatalogOutcome & { readonly table: string; readonly catalog: string; readonly durationMs: number })
   | { readonly kind: 'busy'; readonly table: string }
 
 export async function publishTable(
   context: PublishTableContext,
   tableName: string,
 ): Promise<readonly PublishOutcome[]> {
-  const { metadata, catalogs } = context
+  const { metadata, runtime, catalogs } = context
   const table = await metadata.loadTable(tableName)
   invariant(table !== undefined, `the declared table ${tableName} is in the database`)
   const outcomes = await withLease(context, `publish:${table.tableId}`, async () => {
     if (await cutAndMeasure(context, table.tableId)) await expireOld(context, table.tableId)
     const published: PublishOutcome[] = []
     for (const catalog of catalogs) {
-      published.push({
-        ...(await publishAndMeasure(context, table, catalog)),
-        table: tableName,
-        catalog: catalog.name,
-      })
+      const startedMs = runtime.monotonicMs()
+      const outcome = await publishToCatalog(context, table, catalog)
+      const durationMs = runtime.monotonicMs() - startedMs
+      published.push({ ...outcome, table: tableName, catalog: catalog.name, durationMs })
     }
     return published
   })
@@ -51,22 +50,6 @@ async function cutAndMeasure(context: PublishTableContext, tableId: string): Pro
   const durationMs = runtime.monotonicMs() - startedMs
   report({ kind: 'measured', measure: { step: 'cut', durationMs } })
   return true
-}
-
-async function publishAndMeasure(
-  context: PublishTableContext,
-  table: TableDetail,
-  catalog: Catalog,
-): Promise<CatalogOutcome> {
-  const { runtime, report } = context
-  const startedMs = runtime.monotonicMs()
-  const outcome = await publishToCatalog(context, table, catalog)
-  const durationMs = runtime.monotonicMs() - startedMs
-  if (outcome.kind !== 'unchanged') {
-    const of = { table: table.name, catalog: catalog.name, outcome: outcome.kind }
-    report({ kind: 'measured', measure: { step: 'publish', ...of, durationMs } })
-  }
-  return outcome
 }
 
 /** Metadata only. A snapshot that an unfinished publication still has to show stays. */

@@ -32,6 +32,8 @@ export interface TableFigures {
   readonly dataFileCount: number
   readonly dataBytes: number
   readonly publications: readonly PublicationFigures[]
+  /** For kind `dead_letters`: those that its topic does not hold yet; absent while it has no topic. */
+  readonly topicPendingCount?: number
 }
 
 export interface AccountedOffsets {

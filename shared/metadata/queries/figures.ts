@@ -27,6 +27,7 @@ interface TableRow {
   readonly parked: bigint
   readonly snapshots: bigint
   readonly summary: string | null
+  readonly topic_pending: bigint | null
 }
 
 const countOf = (state: 'queued' | 'claimed' | 'staged' | 'parked') =>
@@ -35,9 +36,11 @@ const countOf = (state: 'queued' | 'claimed' | 'staged' | 'parked') =>
 const selectTables = sqlStatement<object, TableRow>(
   () => sql`select t.table_id, t.name, t.kind, t.parent_table_id, t.state, t.committed_tasks, t.cancelled_tasks,
       ${countOf('queued')}, ${countOf('claimed')}, ${countOf('staged')}, ${countOf('parked')},
-      (select count(*) from snapshot s where s.table_id = t.table_id and s.state = 'cut') as snapshots, last.summary
+      (select count(*) from snapshot s where s.table_id = t.table_id and s.state = 'cut') as snapshots, last.summary,
+      case when d.topic is not null then d.next_offset - d.rendered_offset end as topic_pending
     from iceberg_table t
       left join snapshot last on last.table_id = t.table_id and last.sequence_number = t.last_sequence_number
+      left join dead_letter_topic d on d.table_id = t.table_id
     order by t.name`,
 )
 const sumSources = sqlStatement<
@@ -136,6 +139,7 @@ export function* readFigures(): Steps<StoreFigures> {
       dataFileCount: newest?.dataFileCount ?? 0,
       dataBytes: newest?.dataBytes ?? 0,
       publications: publications.get(row.table_id) ?? [],
+      ...present('topicPendingCount', numberOrNull(row.topic_pending)),
     }
   })
   return { atMs, tables, partitions: yield* readPartitions() }

@@ -34,6 +34,7 @@ describe('metrics of a pipeline', () => {
       'not-json',
       'type-mismatch',
     ])
+    expect(value('tidewater_dead_letter_topic_pending', { table })).toBe(2)
     expect(value('tidewater_offsets_without_record_total', { table, reason: 'source_gap' })).toBe(0)
     expect(value('tidewater_partition_committed_offset', { table, topic: 'orders', partition: '0' })).toBe(10)
     expect(value('tidewater_tasks', { table, state: 'queued' })).toBe(0)
@@ -78,7 +79,7 @@ describe('metrics of a pipeline', () => {
     expect(value('tidewater_conversion_duration_seconds_count', { outcome: 'committed' })).toBe(1)
     expect(value('tidewater_commit_duration_seconds_count')).toBe(1)
     expect(value('tidewater_snapshot_cut_duration_seconds_count')).toBe(2)
-    expect(value('tidewater_publish_attempts_total', { table, catalog, outcome: 'published' })).toBe(1)
+    expect(value('tidewater_publish_attempts_total', { ...letters, catalog, outcome: 'published' })).toBe(1)
     expect(value('tidewater_publish_duration_seconds_count', { catalog, outcome: 'published' })).toBe(2)
     expect(value('tidewater_listing_duration_seconds_count')).toBeGreaterThan(0)
     expect(value('process_resident_memory_bytes')).toBeGreaterThan(0)
