@@ -48,6 +48,11 @@ export async function runQueryShell(options: ShellOptions): Promise<ExitCode> {
   })
   let running: AbortController | undefined
   let typed = ''
+  // Input may end while statements of it still run.
+  let ended = false
+  shell.once('close', () => {
+    ended = true
+  })
   shell.on('SIGINT', () => {
     if (running !== undefined) return running.abort()
     typed = ''
@@ -68,7 +73,7 @@ export async function runQueryShell(options: ShellOptions): Promise<ExitCode> {
         running = undefined
       }
     }
-    ask(shell, typed)
+    if (!ended) ask(shell, typed)
   }
   shell.close()
   await saveHistory(historyPath, history)

@@ -2,7 +2,7 @@
 import type { DuckDBValue } from '@duckdb/node-api'
 import { stringifyExactJson } from '../../shared/iceberg/exact-json.ts'
 import { partitionPath } from '../../shared/iceberg/partition-path.ts'
-import { MAX_EVENTS, type TableDetail } from '../../shared/metadata/metadata-store.ts'
+import { MAX_EVENTS, MAX_SCAN_REPORTS, type TableDetail } from '../../shared/metadata/metadata-store.ts'
 import type { DuckDB, Session } from './duckdb.ts'
 import { loadTableState, type QueryMetadata } from './table-state.ts'
 
@@ -186,6 +186,43 @@ export const SYSTEM_TABLES: readonly SystemTable[] = [
           stringifyExactJson(event.details),
           event.note?.who,
           event.note?.why,
+        ]
+      }
+    },
+  },
+  {
+    name: 'queries',
+    columns: [
+      ['query_id', 'BIGINT'],
+      ['reported_at', 'TIMESTAMPTZ'],
+      ['table_name', 'VARCHAR'],
+      ['catalog', 'VARCHAR'],
+      ['snapshot_id', 'BIGINT'],
+      ['engine', 'VARCHAR'],
+      ['filter', 'VARCHAR'],
+      ['columns', 'VARCHAR[]'],
+      ['planning_us', 'BIGINT'],
+      ['files_read', 'BIGINT'],
+      ['bytes_read', 'BIGINT'],
+      ['files_skipped', 'BIGINT'],
+      ['manifests_skipped', 'BIGINT'],
+    ],
+    async *rows({ duckdb, metadata }) {
+      for (const report of await metadata.listScanReports({ limit: MAX_SCAN_REPORTS })) {
+        yield [
+          report.reportId,
+          time(duckdb, report.atMs),
+          report.table,
+          report.catalog,
+          report.snapshotId,
+          report.engine,
+          report.filter,
+          new duckdb.DuckDBListValue(report.projectedFields),
+          report.planningDurationUs,
+          report.resultFiles,
+          report.resultBytes,
+          report.skippedFiles,
+          report.skippedManifests,
         ]
       }
     },

@@ -11,7 +11,7 @@ import { AppError, invariant } from '../../shared/runtime/errors.ts'
 /** What of the metadata database queries read. */
 export type QueryMetadata = Pick<
   MetadataStore,
-  'listTables' | 'listSnapshots' | 'listFiles' | 'listPartitions' | 'listEvents'
+  'listTables' | 'listSnapshots' | 'listFiles' | 'listPartitions' | 'listEvents' | 'listScanReports'
 >
 
 /** Back to one snapshot, or to the newest one at a moment. */

@@ -78,6 +78,7 @@ export async function createQueryFixture(
       }),
       listPartitions: async () => [],
       listEvents: async () => [],
+      listScanReports: async () => [],
     },
   }
   const outcome: QueryFixture['outcome'] = (sql, take, options = {}) =>

@@ -169,7 +169,8 @@ function travelOf({ snapshot, at }: CommandOptions): TimeTravel | undefined {
   if (snapshot !== undefined && at !== undefined) throw usage('Give --snapshot or --at, not both.')
   if (snapshot !== undefined) return { kind: 'snapshot', snapshotId: snapshot }
   if (at === undefined) return undefined
-  const timestampMs = Date.parse(at)
+  // Without a zone, UTC: what is typed means the same on every machine.
+  const timestampMs = Date.parse(/T[\d:.]+$/.test(at) ? `${at}Z` : at)
   if (!/^\d{4}-/.test(at) || Number.isNaN(timestampMs))
     throw usage(`--at ${at}: expected a time such as 2026-02-03T04:05:06Z.`)
   return { kind: 'at', timestampMs }
