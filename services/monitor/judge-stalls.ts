@@ -1,19 +1,26 @@
 /**
  * Decides which partitions stall and which no longer do. Pure.
  *
- * A partition stalls when its source has held more than the watermark for two commit intervals without the watermark moving. One that
- * a person paused does not, and one that stopped has said so with an event of its own.
+ * A partition stalls when its source has held more than the watermark for two commit intervals without the watermark moving, and for as
+ * long as an ordinary task may take. One that a person paused does not, and one that stopped has said so with an event of its own.
  */
 import type { NewEvent } from '../../shared/metadata/metadata-store.ts'
 import type { StallCandidate, StallCandidates, StallChange } from '../../shared/metadata/stalls.ts'
 
-export const STALLED_AFTER_INTERVALS = 2
+const STALLED_AFTER_INTERVALS = 2
+/** Where commit intervals are shorter than a task takes, every busy moment would be a stall. */
+const MIN_STALLED_AFTER_MS = 10_000
 /** Partitions of one table with an event each, in one look; more of them share one, so that they do not flood the event log. */
-export const MAX_EVENTS_PER_LOOK = 20
+export const MAX_EVENTS_PER_LOOK = 10
 
 export interface Watched {
   readonly tableId: string
   readonly commitIntervalMs: number
+}
+
+/** How long a watermark may stand still. */
+export function stalledAfterMs(commitIntervalMs: number): number {
+  return Math.max(STALLED_AFTER_INTERVALS * commitIntervalMs, MIN_STALLED_AFTER_MS)
 }
 
 /** `watchedSinceMs`: when this process began to look; time in which no process ran is no stall. */
@@ -23,7 +30,7 @@ export function judgeStalls(
   watchedSinceMs: number,
 ): readonly StallChange[] {
   return tables.flatMap(({ tableId, commitIntervalMs }) => {
-    const afterMs = STALLED_AFTER_INTERVALS * commitIntervalMs
+    const afterMs = stalledAfterMs(commitIntervalMs)
     const ofTable = candidates.filter(candidate => candidate.tableId === tableId)
     const begun = ofTable.filter(
       candidate =>

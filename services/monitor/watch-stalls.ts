@@ -5,10 +5,10 @@
 import { runLoop } from '../../shared/runtime/loop.ts'
 import { type Parts, problemOf } from '../parts.ts'
 import type { DeclaredTable } from '../tables/declare-table.ts'
-import { judgeStalls, STALLED_AFTER_INTERVALS, type Watched } from './judge-stalls.ts'
+import { judgeStalls, stalledAfterMs, type Watched } from './judge-stalls.ts'
 
 /** Between two looks: half the shortest commit interval, within these. */
-const MIN_LOOK_INTERVAL_MS = 1_000
+const MIN_LOOK_INTERVAL_MS = 5_000
 const MAX_LOOK_INTERVAL_MS = 30_000
 
 export async function watchStallsUntilStopped(
@@ -39,7 +39,7 @@ export function stallWatch(
   const shortestMs = Math.min(...watched.map(({ commitIntervalMs }) => commitIntervalMs))
   let watchedSinceMs: number | undefined
   return async () => {
-    const found = await metadata.listStallCandidates(STALLED_AFTER_INTERVALS * shortestMs)
+    const found = await metadata.listStallCandidates(stalledAfterMs(shortestMs))
     watchedSinceMs ??= found.atMs
     const changes = judgeStalls(found, watched, watchedSinceMs)
     if (changes.length > 0) await metadata.recordStalls(changes)

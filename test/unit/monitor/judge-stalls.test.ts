@@ -3,8 +3,8 @@ import { judgeStalls, MAX_EVENTS_PER_LOOK } from '../../../services/monitor/judg
 import type { StallCandidate } from '../../../shared/metadata/stalls.ts'
 
 const NOW_MS = 1_000_000
-const TABLE = { tableId: 't', commitIntervalMs: 100 }
-const SINCE_MS = NOW_MS - 200
+const TABLE = { tableId: 't', commitIntervalMs: 60_000 }
+const SINCE_MS = NOW_MS - 120_000
 
 function behind(change: Partial<StallCandidate> = {}): StallCandidate {
   return {
@@ -42,7 +42,7 @@ describe('a stall begins', () => {
       topic: 'orders',
       partition: 3,
       message:
-        'orders-3 of shop.orders: the source holds offsets up to 24, and the watermark has stood at 10 since 1970-01-01T00:16:39.800Z. Task task-1 holds these offsets and is queued after 4 failed attempts: the bucket is gone',
+        'orders-3 of shop.orders: the source holds offsets up to 24, and the watermark has stood at 10 since 1970-01-01T00:14:40.000Z. Task task-1 holds these offsets and is queued after 4 failed attempts: the bucket is gone',
       details: { sinceMs: SINCE_MS, committedOffset: 10n, sourceEndOffset: 25n, otherPartitions: 0 },
     })
   })
@@ -51,6 +51,14 @@ describe('a stall begins', () => {
     expect(judge([behind({ behindSinceMs: SINCE_MS + 1 })])).toEqual([])
     expect(judge([behind({ behindSinceMs: 5 })], SINCE_MS + 1)).toEqual([])
     expect(judge([behind({ behindSinceMs: 5 })], SINCE_MS)).toHaveLength(1)
+  })
+
+  it('not before ten seconds, however short the commit interval', () => {
+    const short = [{ tableId: 't', commitIntervalMs: 100 }]
+    const judgeAt = (ms: number) =>
+      judgeStalls({ atMs: NOW_MS, candidates: [behind({ behindSinceMs: NOW_MS - ms })] }, short, 0)
+    expect(judgeAt(9_999)).toEqual([])
+    expect(judgeAt(10_000)).toHaveLength(1)
   })
 
   it.each([
@@ -69,7 +77,7 @@ describe('a stall begins', () => {
     const changes = judge(many)
     expect(changes).toHaveLength(MAX_EVENTS_PER_LOOK + 1)
     expect(changes.filter(({ event }) => event !== undefined)).toHaveLength(1)
-    expect(changes[0]?.event?.message).toMatch(/^orders-0 and 20 more partitions of shop\.orders: /)
+    expect(changes[0]?.event?.message).toMatch(/^orders-0 and 10 more partitions of shop\.orders: /)
     expect(judge(many.slice(1)).filter(({ event }) => event !== undefined)).toHaveLength(MAX_EVENTS_PER_LOOK)
   })
 })
