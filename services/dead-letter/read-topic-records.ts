@@ -8,6 +8,10 @@ import type { RecordToWrite } from '../../shared/segment/record-encoder.ts'
 import { TOPIC_COLUMNS, topicRecordOf } from './topic-record.ts'
 
 const FILES_PER_PAGE = 100
+/** Rows decoded at once: as many as are about this many bytes of the file, so that large records do not come by the thousand. */
+const WINDOW_BYTES = 1024 * 1024
+const MIN_WINDOW_ROWS = 10
+const MAX_WINDOW_ROWS = 20_000
 
 export interface TopicFiles {
   readonly metadata: Pick<MetadataStore, 'listDeadLetterFiles'>
@@ -52,6 +56,7 @@ async function* recordsOfFile(
   let offset = fromOffset
   const rows = readParquetColumns(parquetSource(warehouse, file), TOPIC_COLUMNS, {
     fromRow: Number(fromOffset - file.baseOffset),
+    windowRows: windowRowsOf(file),
   })
   for await (const { rowCount, columns } of rows) {
     for (let row = 0; row < rowCount && offset < end; row++) {
@@ -66,4 +71,9 @@ async function* recordsOfFile(
     message: `Reading ${file.path}: expected ${file.recordCount} dead letters, found ${offset - file.baseOffset}. The file is not the one that was committed; restore it.`,
     details: { path: file.path, expected: file.recordCount, found: offset - file.baseOffset },
   })
+}
+
+function windowRowsOf({ fileSizeBytes, recordCount }: DeadLetterFile): number {
+  const rows = Math.floor(WINDOW_BYTES / (Number(fileSizeBytes) / Number(recordCount)))
+  return Math.min(Math.max(rows, MIN_WINDOW_ROWS), MAX_WINDOW_ROWS)
 }

@@ -62,12 +62,13 @@ async function topicsOf(metadata: MetadataStore, table: string): Promise<readonl
   return topic === null || topic.end_offset === 0n ? [] : [{ table, ...topic }]
 }
 
-function describeTopic({ topic, url, end_offset, rendered_offset, error_message }: Topic): string {
-  const state =
-    rendered_offset === end_offset
-      ? `offsets 0 to ${end_offset - 1n}`
-      : `${rendered_offset} of ${end_offset} written${error_message === null ? '' : `; ${error_message}`}`
-  return `topic ${topic} at ${url}: ${state}`
+function describeTopic(shown: Topic): string {
+  const { topic, url, start_offset, end_offset, rendered_offset, error_message } = shown
+  const range =
+    start_offset === rendered_offset ? 'empty' : `offsets ${start_offset} to ${rendered_offset - 1n}`
+  const missing = end_offset - rendered_offset
+  const why = error_message === null ? '' : `: ${error_message}`
+  return `topic ${topic} at ${url}: ${range}${missing === 0n ? '' : `, ${missing} more to be written${why}`}`
 }
 
 interface ShowOptions extends ConfigOption {
