@@ -10,6 +10,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { ServerConfig } from '../../shared/config/config.ts'
 import { isLoopback } from '../../shared/config/listen-address.ts'
 import type { Secret } from '../../shared/config/secret.ts'
+import type { Runtime } from '../../shared/runtime/runtime.ts'
 import { busy, HttpError } from './problem.ts'
 
 declare module 'fastify' {
@@ -19,10 +20,19 @@ declare module 'fastify' {
   }
 }
 
-export type AdmissionConfig = Pick<ServerConfig, 'listen' | 'token' | 'maxRequests'>
+export type AdmissionConfig = Pick<ServerConfig, 'listen' | 'token' | 'maxRequests' | 'requestTimeoutMs'>
+
+export interface AdmissionContext {
+  readonly runtime: Pick<Runtime, 'sleep'>
+  readonly isClosing: () => boolean
+}
 
 /** Applies to every route, and to what is no route. */
-export function guard(app: FastifyInstance, config: AdmissionConfig, isClosing: () => boolean): void {
+export function guard(
+  app: FastifyInstance,
+  config: AdmissionConfig,
+  { runtime, isClosing }: AdmissionContext,
+): void {
   let underWay = 0
   app.addHook('onRequest', async (request, reply) => {
     if (isClosing()) throw busy('The server is stopping.')
@@ -33,8 +43,14 @@ export function guard(app: FastifyInstance, config: AdmissionConfig, isClosing: 
     if (underWay >= config.maxRequests)
       throw busy(`The server is answering ${config.maxRequests} requests (server.max_requests). Come again.`)
     underWay++
+    const over = new AbortController()
     reply.raw.once('close', () => {
       underWay--
+      over.abort()
+    })
+    // Who takes in an answer by the byte keeps a place from others: the request has its time, the answer once more.
+    runtime.sleep(2 * config.requestTimeoutMs, over.signal).then(() => {
+      if (!over.signal.aborted) request.raw.socket.destroy()
     })
   })
 }
@@ -78,7 +94,8 @@ function checkToken(authorization: string | undefined, token: Secret): void {
     authorization === undefined
       ? 'The request carries no token: send Authorization: Bearer and the token of server.token.'
       : 'The bearer token is not the one of server.token.',
-    { 'www-authenticate': `Bearer realm="tidewater"${why}` },
+    // A stranger does not keep a connection.
+    { 'www-authenticate': `Bearer realm="tidewater"${why}`, connection: 'close' },
   )
 }
 

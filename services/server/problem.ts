@@ -54,7 +54,8 @@ export function httpErrorOf(error: unknown): HttpError {
       'internal-error',
       'The request failed for an unforeseen reason; it is in the log.',
     )
-  return new HttpError(statusCode, FRAMEWORK_CODES[code] ?? 'bad-request', message)
+  const known = FRAMEWORK_ERRORS[code]
+  return new HttpError(statusCode, known?.code ?? 'bad-request', known?.message ?? message)
 }
 
 /** Errors of fastify: what is wrong with the request itself. */
@@ -63,12 +64,24 @@ const frameworkErrorSchema = z.object({
   code: z.string().startsWith('FST_'),
   message: z.string(),
 })
-const FRAMEWORK_CODES: Readonly<Record<string, string>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: 'body-too-large',
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'media-type-unknown',
-  FST_ERR_BAD_URL: 'bad-url',
-  FST_ERR_MAX_PARAM_LENGTH: 'bad-url',
-  FST_ERR_HANDLER_TIMEOUT: 'request-timeout',
+const FRAMEWORK_ERRORS: Readonly<Record<string, { readonly code: string; readonly message: string }>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: {
+    code: 'body-too-large',
+    message: 'The body of the request is larger than server.max_body_size allows.',
+  },
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: {
+    code: 'media-type-unknown',
+    message: 'The body of the request is not application/json.',
+  },
+  FST_ERR_BAD_URL: {
+    code: 'bad-url',
+    message: 'The url cannot be read: a % must be followed by two hexadecimal digits of UTF-8.',
+  },
+  FST_ERR_MAX_PARAM_LENGTH: { code: 'bad-url', message: 'A part of the url is too long.' },
+  FST_ERR_HANDLER_TIMEOUT: {
+    code: 'request-timeout',
+    message: 'The answer was not ready within server.request_timeout. Ask for less, or come again.',
+  },
 }
 
 export function problemOfError({ status, code, message }: HttpError): Problem {

@@ -60,7 +60,7 @@ export async function openServer(context: ServerContext, listen: ListenAddress):
   let isClosing = false
   const app = createApp(config.server)
   const routes = collectRoutes(app)
-  guard(app, config.server, () => isClosing)
+  guard(app, config.server, { runtime, isClosing: () => isClosing })
   answerFailures(app, context)
   answerUnknown(app, routes)
   addHeaders(app, () => isClosing)
