@@ -113,7 +113,7 @@ async function fillStatistics(
   ])
   const bucketDefinitions = buckets.map(({ fieldId }) => `bucket_${fieldId} INTEGER`)
   await connection.run(
-    `CREATE TABLE ${STATISTICS} (file_index INTEGER, ${[...definitions, ...bucketDefinitions].join(', ')})`,
+    `CREATE OR REPLACE TABLE ${STATISTICS} (file_index INTEGER, ${[...definitions, ...bucketDefinitions].join(', ')})`,
   )
   const appender = await connection.createAppender(STATISTICS)
   const append = (value: DuckDBValue | undefined, position: number) =>

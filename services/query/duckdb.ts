@@ -4,7 +4,7 @@
  * A session is one database in memory for one statement. It loads no extension, reaches no network, and once `confine` has run it opens
  * no file but those that were named; its settings are then locked, so no statement can loosen them.
  */
-import { rm } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
 import type { DuckDBConnection } from '@duckdb/node-api'
 import { AppError } from '../../shared/runtime/errors.ts'
 import { quoteText } from './sql-text.ts'
@@ -78,12 +78,15 @@ export async function confine({ connection }: Session, paths: readonly string[])
   await connection.run('SET lock_configuration = true')
 }
 
-/** A folder that is gone, with all in it, whatever happens to what uses it. */
+/** A folder that is gone, with all in it, however what uses it ends: also when the process does, as on a broken pipe. */
 export async function withFolder<T>(folder: string, body: () => Promise<T>): Promise<T> {
+  const remove = () => rmSync(folder, { recursive: true, force: true })
+  process.once('exit', remove)
   try {
     return await body()
   } finally {
-    await rm(folder, { recursive: true, force: true })
+    process.off('exit', remove)
+    remove()
   }
 }
 

@@ -49,7 +49,8 @@ export async function query(options: CommandOptions, sql?: string): Promise<Exit
       throw usage(`--output takes the rows of one statement, and there are ${statements.length}.`)
     const stop = new AbortController()
     const abort = () => stop.abort()
-    process.on('SIGINT', abort).on('SIGTERM', abort)
+    // A second signal ends the process at once.
+    process.once('SIGINT', abort).once('SIGTERM', abort)
     try {
       for (const statement of statements)
         await runOne(context, statement, options, { ...settings, signal: stop.signal })

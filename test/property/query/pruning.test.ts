@@ -2,14 +2,22 @@
  * Files that are pruned hold no row that the statement needs: for random files, partitionings and conditions, every row that meets
  * the condition lies in a file that was chosen. The same condition inside CASE says the same to DuckDB and nothing to the pruner.
  */
+import { join } from 'node:path'
 import { DuckDBListValue, type DuckDBValue } from '@duckdb/node-api'
 import fc from 'fast-check'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { chooseFiles } from '../../../services/query/choose-files.ts'
+import { openSession, type Session } from '../../../services/query/duckdb.ts'
+import { predicatesOf } from '../../../services/query/predicates.ts'
+import { parseStatement } from '../../../services/query/statement.ts'
+import { loadTableState } from '../../../services/query/table-state.ts'
 import type { Transform } from '../../../shared/iceberg/partition-spec.ts'
 import type { NestedField, PrimitiveType } from '../../../shared/iceberg/schema.ts'
 import { applyTransform, resultType } from '../../../shared/iceberg/transforms.ts'
-import { createQueryFixture, type QueryFixture } from '../../fakes/query-fixture.ts'
+import { createQueryFixture, LIMITS, type QueryFixture } from '../../fakes/query-fixture.ts'
 import { type Row, schemaOf } from '../../unit/parquet/batches.ts'
+
+const RUNS = process.env.TIDEWATER_TEST_LONG === '1' ? 300 : 15
 
 interface Column {
   readonly name: string
@@ -257,11 +265,22 @@ function byPartition(rows: readonly Row[], column: Column, by: Transform): reado
   return [...files.values()]
 }
 
-let fixture: QueryFixture | undefined
-afterAll(() => fixture?.remove())
+let fixture: QueryFixture
+let session: Session
+beforeAll(async () => {
+  fixture = await createQueryFixture()
+  session = await openSession(fixture.context.duckdb, {
+    ...LIMITS,
+    spillFolder: join(fixture.folder, 'spill'),
+  })
+})
+afterAll(async () => {
+  session?.close()
+  await fixture?.remove()
+})
 
 describe('pruning', () => {
-  it('loses no row, for every type, transform and condition', { timeout: 120_000 }, async () => {
+  it('loses no row, for every type, transform and condition', { timeout: 600_000 }, async () => {
     let pruned = 0
     let tables = 0
     await fc.assert(
@@ -271,13 +290,12 @@ describe('pruning', () => {
         transform,
         fc.array(condition, { minLength: 4, maxLength: 8 }),
         async (groups, column, by, conditions) => {
-          fixture ??= await createQueryFixture()
           let id = 0n
           const numbered = groups.map(rows => rows.map(row => ({ ...row, id: id++ })))
           const partitioned = resultType(by, column.type) !== undefined
           const files = partitioned ? numbered.flatMap(rows => byPartition(rows, column, by)) : numbered
           const table = `space.t${tables++}`
-          await fixture.add({
+          const added = await fixture.add({
             name: table,
             schema: SCHEMA,
             files,
@@ -287,11 +305,13 @@ describe('pruning', () => {
               ],
             }),
           })
+          const { metadata } = fixture.context
+          const state = await loadTableState(metadata, added)
           const expected = await idsOf(fixture, table, conditions)
           for (const [index, where] of conditions.entries()) {
             const ids = expected[index]
             if (ids === undefined) continue
-            const chosen = await chosenFiles(fixture, `SELECT * FROM ${table} t WHERE ${where}`)
+            const chosen = await chosenFiles(state, `SELECT * FROM ${table} t WHERE ${where}`)
             const kept = new Set<unknown>(chosen.flatMap(file => files[file]?.map(row => row.id) ?? []))
             expect(
               ids.filter(needed => !kept.has(needed)),
@@ -301,9 +321,10 @@ describe('pruning', () => {
           }
         },
       ),
-      { numRuns: 40 },
+      { numRuns: RUNS },
     )
-    expect(pruned).toBeGreaterThan(100)
+    // That nothing was lost says something only where something was left out.
+    expect(pruned).toBeGreaterThan(RUNS)
   })
 })
 
@@ -327,14 +348,14 @@ async function idsOf(
 }
 
 /** Positions, in the order in which they were added, of the files that a statement would read. */
-async function chosenFiles(of: QueryFixture, sql: string): Promise<readonly number[]> {
-  return await of.outcome(
-    sql,
-    async outcome => {
-      if (outcome.kind !== 'explained') throw new Error('expected an explanation')
-      const [reading] = outcome.readings
-      return reading?.files.map(file => Number(file.addedVersion) - 1) ?? []
-    },
-    { explain: true },
-  )
+async function chosenFiles(
+  state: Parameters<typeof chooseFiles>[1],
+  sql: string,
+): Promise<readonly number[]> {
+  const { tree } = await parseStatement(session.connection, sql)
+  const predicates = [...predicatesOf(tree, () => state.schema).values()]
+  // As for a statement: what DuckDB cannot evaluate prunes nothing.
+  const { files } =
+    predicates.length === 0 ? state : await chooseFiles(session, state, predicates).catch(() => state)
+  return files.map(file => Number(file.addedVersion) - 1)
 }
