@@ -108,20 +108,19 @@ function jsonOf(bytes: Uint8Array): unknown {
 }
 
 const long = z.union([z.number(), z.bigint()]).transform(value => exactInteger(value))
-const historySchema = z.looseObject({
-  'current-snapshot-id': long.nullish(),
-  refs: z.record(z.string(), z.looseObject({ 'snapshot-id': long })).optional(),
+const wholeSchema = z.record(z.string(), z.unknown())
+const historySchema = z.object({
+  refs: z.record(z.string(), z.object({ 'snapshot-id': long })).optional(),
   snapshots: z.array(z.looseObject({ 'snapshot-id': long })).optional(),
 })
 
 /** Leaves out snapshots to which no branch or tag points. The log of snapshots stays: clients load the others when they are asked for them. */
-export function withoutHistory(metadata: string, what: string): string {
-  const { snapshots = [], refs = {}, ...rest } = historySchema.parse(parseExactJson(metadata, what))
+function withoutHistory(metadata: string, what: string): string {
+  const json = parseExactJson(metadata, what)
+  const { snapshots = [], refs = {} } = historySchema.parse(json)
   const wanted = new Set(Object.values(refs).map(ref => ref['snapshot-id']))
-  wanted.add(rest['current-snapshot-id'] ?? undefined)
   return stringifyExactJson({
-    ...rest,
-    refs,
+    ...wholeSchema.parse(json),
     snapshots: snapshots.filter(snapshot => wanted.has(snapshot['snapshot-id'])),
   })
 }
