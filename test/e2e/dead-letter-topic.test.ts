@@ -95,6 +95,6 @@ test('a topic that has segments stays where it is', async () => {
     ordersConfig({ table: '    dlq_max_ratio: 1\n    dlq_url: file:./letters' }),
   )
   const run = await workspace.tidewater(['run', '--once'])
-  expect(run.exitCode).toBe(1)
+  expect(run.exitCode).toBe(2)
   expect(run.stderr).toMatch(/its dead-letter topic has segments at file:.*_topics.*says file:.*letters/)
 })
