@@ -7,7 +7,6 @@
  * statement sees the newest snapshots, and a failure at any step, or the signal, leaves nothing behind.
  */
 import { mkdtemp, rename, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { DuckDBResult } from '@duckdb/node-api'
 import type { TableDetail } from '../../shared/metadata/metadata-store.ts'
@@ -31,7 +30,9 @@ export interface QueryContext {
   readonly duckdb: DuckDB
   readonly metadata: QueryMetadata
   readonly warehouse: ObjectStore
-  readonly runtime: Pick<Runtime, 'uuid'>
+  readonly runtime: Pick<Runtime, 'uuid' | 'sleep'>
+  /** Each statement makes a folder of its own below it. */
+  readonly temporaryRoot: string
 }
 
 export interface QueryOptions {
@@ -43,6 +44,8 @@ export interface QueryOptions {
   /** Write the rows into this Parquet file, at most `rowLimit` of them. */
   readonly parquet?: { readonly path: string; readonly rowLimit: number | undefined }
 }
+
+const INTERRUPT_EVERY_MS = 50
 
 /** What of a table a statement reads. */
 export interface TableReading extends ChosenFiles {
@@ -67,13 +70,20 @@ export async function runStatement<T>(
   options: QueryOptions,
   take: (outcome: QueryOutcome) => Promise<T>,
 ): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), 'tidewater-query-'))
+  const folder = await mkdtemp(join(context.temporaryRoot, 'tidewater-query-'))
   return await withFolder(folder, async () => {
     const session = await openSession(context.duckdb, {
       ...options.limits,
       spillFolder: join(folder, 'spill'),
     })
-    const interrupt = () => session.connection.interrupt()
+    let ended = false
+    // DuckDB forgets an interruption that comes just before a query begins.
+    const interrupt = async () => {
+      while (!ended) {
+        session.connection.interrupt()
+        await context.runtime.sleep(INTERRUPT_EVERY_MS)
+      }
+    }
     options.signal.addEventListener('abort', interrupt)
     try {
       options.signal.throwIfAborted()
@@ -81,6 +91,7 @@ export async function runStatement<T>(
     } catch (error) {
       throw explainFailure(error, options.signal, await context.metadata.listTables())
     } finally {
+      ended = true
       options.signal.removeEventListener('abort', interrupt)
       session.close()
     }
@@ -108,6 +119,7 @@ async function runIn<T>(
   const partial = output === undefined ? undefined : `${output}.${context.runtime.uuid()}.partial`
   // Stand-ins are empty, and DuckDB would otherwise plan for what comes of nothing.
   if (standIn) await session.connection.run("SET disabled_optimizers = 'statistics_propagation'")
+  options.signal.throwIfAborted()
   await confine(session, partial === undefined ? paths : [...paths, partial])
   if (statement.kind !== 'run') return await take(await explained(session, context, statement, readings))
   if (options.parquet === undefined || output === undefined || partial === undefined)

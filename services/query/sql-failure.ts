@@ -25,6 +25,11 @@ export function explainFailure(error: unknown, signal: AbortSignal, tables: read
     case 'Catalog': {
       const name = /^Catalog Error: Table with name "?([^"\s]+)"? does not exist/.exec(error.message)?.[1]
       if (name === undefined) return failure('sql-invalid', error.message)
+      if (tables.some(table => table.name === name))
+        return failure(
+          'sql-invalid',
+          `The table ${name} is named within a text, as in query('…'), where it is not seen before the statement runs. Name it in FROM.`,
+        )
       return failure(
         'unknown-table',
         `There is no table ${name}. ${suggestTable(

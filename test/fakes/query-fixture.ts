@@ -70,6 +70,7 @@ export async function createQueryFixture(
     duckdb,
     warehouse: storeOf(inFolder),
     runtime: systemRuntime,
+    temporaryRoot: root,
     metadata: {
       listTables: async () => tables,
       listSnapshots: async tableId => snapshots.get(tableId) ?? [],

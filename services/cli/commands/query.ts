@@ -1,7 +1,7 @@
 /** `tidewater query`: one statement, a file of them, those of standard input, or a shell. */
 import { createWriteStream } from 'node:fs'
 import { readFile, rename, rm } from 'node:fs/promises'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { resolve } from 'node:path'
 import { finished } from 'node:stream/promises'
 import { parseSizeBytes } from '../../../shared/config/scalars.ts'
@@ -36,7 +36,7 @@ export async function query(options: CommandOptions, sql?: string): Promise<Exit
   const duckdb = await loadDuckDB()
   const settings = settingsOf(options)
   return await withStores(options, async ({ metadata, warehouse, runtime }: StoreParts) => {
-    const context: QueryContext = { duckdb, metadata, warehouse, runtime }
+    const context: QueryContext = { duckdb, metadata, warehouse, runtime, temporaryRoot: tmpdir() }
     if (sql === undefined && options.file === undefined && process.stdin.isTTY)
       return await runQueryShell({
         input: process.stdin,

@@ -74,6 +74,7 @@ describe('names', () => {
     expect(await message('FROM shop.ordrs')).toContain('Did you mean shop.orders?')
     expect(await message('FROM totals')).toContain('Did you mean analytics.totals?')
     expect(await message('FROM other.things')).toContain('There are: shop.orders, analytics.eu.orders')
+    expect(await message("FROM query('FROM shop.orders')")).toContain('Name it in FROM.')
     expect(await message('SELECT amont FROM shop.orders')).toMatch(/Candidate bindings: "amount"/)
   })
 })
@@ -176,13 +177,13 @@ describe('with the warehouse in object storage', () => {
   })
   afterAll(() => remote.remove())
 
-  const leftovers = async () => (await readdir(tmpdir())).filter(name => /^tidewater-query-\w{6}$/.test(name))
+  const leftovers = async ({ context }: QueryFixture) =>
+    (await readdir(context.temporaryRoot)).filter(name => name.startsWith('tidewater-query-'))
 
   it('files are fetched, only those that are needed, and removed again', async () => {
-    const before = await leftovers()
     expect(await remote.rows('SELECT sum(id) FROM shop.orders WHERE id >= 20')).toEqual([[245n]])
     expect(fetched).toEqual(['shop/orders/data/2.parquet'])
-    expect(await leftovers()).toEqual(before)
+    expect(await leftovers(remote)).toEqual([])
   })
 
   it('explaining and describing fetch nothing', async () => {
@@ -206,7 +207,6 @@ describe('with the warehouse in object storage', () => {
   })
 
   it('a failure while fetching leaves nothing behind', async () => {
-    const before = await leftovers()
     const failing = await createQueryFixture(store => ({
       ...remoteStore(store, []),
       get: async () => {
@@ -215,19 +215,20 @@ describe('with the warehouse in object storage', () => {
     }))
     await failing.add({ name: 'shop.orders', schema: ORDERS, files: FILES })
     await expect(failing.rows('FROM shop.orders')).rejects.toThrow('the server went away')
-    expect(await leftovers()).toEqual(before)
+    expect(await leftovers(failing)).toEqual([])
     await failing.remove()
   })
 })
 
 describe('interrupting', () => {
-  it('stops a running statement', async () => {
+  // At once, as it is set up, as it runs.
+  it.each([0, 20, 60, 400])('after %i ms stops a statement', async ms => {
     const stop = new AbortController()
     const running = fixture.rows(
       'SELECT count(*) FROM shop.orders a, shop.orders b, shop.orders c, range(10000000) WHERE a.id + b.id + c.id + range > 1',
       { signal: stop.signal },
     )
-    setTimeout(() => stop.abort(), 300)
+    setTimeout(() => stop.abort(), ms)
     await expect(running).rejects.toMatchObject({ code: 'query-interrupted' })
   })
 })
