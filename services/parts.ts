@@ -2,9 +2,10 @@
 import { availableParallelism } from 'node:os'
 import type { Catalog } from '../catalog-adapters/catalog.ts'
 import { openCatalogs } from '../catalog-adapters/open-catalogs.ts'
-import { type Config, storeOptionsOf } from '../shared/config/config.ts'
+import { type Config, type MetadataConfig, storeOptionsOf } from '../shared/config/config.ts'
 import type { MergePolicy } from '../shared/iceberg/plan-manifests.ts'
 import type { MetadataStore } from '../shared/metadata/metadata-store.ts'
+import { openPostgresMetadataStore } from '../shared/metadata/postgres/store.ts'
 import { openSqliteMetadataStore } from '../shared/metadata/sqlite/store.ts'
 import type { ObjectStore } from '../shared/object-store/object-store.ts'
 import { openObjectStore } from '../shared/object-store/open-object-store.ts'
@@ -45,8 +46,14 @@ export type StoreParts = Pick<
 >
 
 export async function openStores(config: Config, runtime: Runtime): Promise<StoreParts> {
-  const metadata = openSqliteMetadataStore({ path: config.metadata.path, runtime })
-  await metadata.migrate()
+  const metadata = openMetadata(config.metadata, runtime)
+  try {
+    await metadata.migrate()
+  } catch (error) {
+    // Connections that stay open would keep the process alive.
+    await metadata.close()
+    throw error
+  }
   const open = (store: Config['warehouse']) =>
     openObjectStore(store.url, { ...storeOptionsOf(store), runtime })
   const warehouse = open(config.warehouse)
@@ -65,6 +72,12 @@ export async function openStores(config: Config, runtime: Runtime): Promise<Stor
       await metadata.close()
     },
   }
+}
+
+function openMetadata(metadata: MetadataConfig, runtime: Runtime): MetadataStore {
+  return metadata.kind === 'sqlite'
+    ? openSqliteMetadataStore({ path: metadata.path, runtime })
+    : openPostgresMetadataStore({ address: metadata.address, runtime })
 }
 
 export async function openParts(config: Config, runtime: Runtime, report: Report): Promise<Parts> {

@@ -41,10 +41,9 @@ export async function withStores(
   body: (parts: StoreParts) => Promise<ExitCode>,
 ): Promise<ExitCode> {
   return await withConfig(option, async config => {
-    if (!existsSync(config.metadata.path)) {
-      note(
-        `tidewater: there is no metadata database at ${config.metadata.path} yet; tidewater run creates it`,
-      )
+    const { metadata } = config
+    if (metadata.kind === 'sqlite' && !existsSync(metadata.path)) {
+      note(`tidewater: there is no metadata database at ${metadata.path} yet; tidewater run creates it`)
       return EXIT.failed
     }
     const parts = await openStores(config, systemRuntime)

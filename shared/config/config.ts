@@ -2,9 +2,11 @@
  * The configuration as the services use it: checked, defaults filled in, sizes in bytes, durations in milliseconds, URLs absolute.
  * `load-config.ts` makes it from the text of tidewater.yaml; `file-schema.ts` says what users may write.
  */
+
 import type { FieldOptions, UnknownFields } from '../decode/field-options.ts'
 import type { Transform } from '../iceberg/partition-spec.ts'
 import type { NestedField } from '../iceberg/schema.ts'
+import type { PostgresAddress } from '../metadata/postgres/address.ts'
 import type { OpenStoreOptions } from '../object-store/open-object-store.ts'
 import type { ListenAddress } from './listen-address.ts'
 import type { Secret } from './secret.ts'
@@ -35,11 +37,13 @@ export interface StoreConfig {
   }
 }
 
-export interface MetadataConfig {
-  readonly kind: 'sqlite'
-  /** Absolute path of the database file. */
-  readonly path: string
-}
+export type MetadataConfig =
+  | {
+      readonly kind: 'sqlite'
+      /** Absolute path of the database file. */
+      readonly path: string
+    }
+  | { readonly kind: 'postgres'; readonly address: PostgresAddress }
 
 export interface SourceConfig extends StoreConfig {
   readonly name: string

@@ -133,6 +133,7 @@ function showValue(value: unknown, path: ConfigPath, context: IssueContext): str
   const variables = context.variablesAt(path)
   if (variables.length > 0) return `the value of ${variables.map(name => `\${${name}}`).join(' and ')}`
   if (SECRET_KEYS.has(String(path.at(-1)))) return 'a value that is not shown'
+  if (typeof value === 'string' && /:\/\/.*@/s.test(value)) return 'a URL with a login, which is not shown'
   if (value === null || value === undefined) return 'nothing'
   if (Array.isArray(value)) return 'a list'
   if (typeof value === 'object') return 'a mapping'

@@ -19,7 +19,6 @@ export const DESIGNED_SOURCE_TYPES = ['kafka']
 export const DESIGNED_CATALOG_TYPES = ['rest', 'glue', 'unity', 'polaris']
 export const DESIGNED_FORMATS = ['avro', 'protobuf']
 export const DESIGNED_SCHEMA_MODES = ['registry', 'infer']
-export const DESIGNED_METADATA_URL = /^postgres(ql)?:/i
 
 export function notBuiltMessage(what: string): string {
   return `\`${what}\` is designed but not built in this version`

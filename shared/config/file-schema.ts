@@ -224,7 +224,7 @@ export const fileSchema = z.strictObject({
   metadata: scalar(
     parseMetadataUrl,
     { type: 'string' },
-    'The database that holds the truth: sqlite:./file.db on a local disk.',
+    'The database that holds the truth: sqlite:./file.db on a local disk, or postgres://user@host:5432/database for many machines.',
   ).prefault('sqlite:./tidewater.db'),
   sources: z.array(sourceSchema).min(1),
   catalogs: z.array(catalogSchema).prefault([{ name: 'local', type: 'embedded' }]),

@@ -7,7 +7,14 @@ import { parseStoreUrl } from '../object-store/open-object-store.ts'
 import { checkDeadLetterUrls, type StoresInFile } from './check-dlq-urls.ts'
 import { type CheckedTable, checkTable, checkTableNames, type PartialTable } from './check-tables.ts'
 import { fieldSchema } from './column-schema.ts'
-import type { Config, ServerConfig, SourceConfig, StoreConfig, TableConfig } from './config.ts'
+import type {
+  Config,
+  MetadataConfig,
+  ServerConfig,
+  SourceConfig,
+  StoreConfig,
+  TableConfig,
+} from './config.ts'
 import { type ConfigError, type ConfigIssue, type ConfigPath, pathText } from './config-error.ts'
 import { describeIssues, isMapping, valueAt } from './describe-issues.ts'
 import { type FileShape, fileSchema, type TableShape, tableSchema } from './file-schema.ts'
@@ -174,6 +181,19 @@ function readPartialTable(raw: unknown): PartialTable {
 
 const lenientTableSchema = tableSchema.partial({ name: true, source: true, source_topic: true })
 
+function buildMetadata(metadata: MetadataConfig, baseFolder: string): MetadataConfig {
+  if (metadata.kind === 'sqlite') return { ...metadata, path: resolve(baseFolder, metadata.path) }
+  const { passwordFile, tls } = metadata.address
+  return {
+    ...metadata,
+    address: {
+      ...metadata.address,
+      ...(passwordFile !== undefined && { passwordFile: resolve(baseFolder, passwordFile) }),
+      ...(tls?.rootCert !== undefined && { tls: { ...tls, rootCert: resolve(baseFolder, tls.rootCert) } }),
+    },
+  }
+}
+
 function buildConfig(file: FileShape, tables: readonly CheckedTable[], baseFolder: string): Config {
   const warehouse = typeof file.warehouse === 'string' ? { url: file.warehouse } : file.warehouse
   const catalogNames = file.catalogs.map(catalog => catalog.name)
@@ -181,7 +201,7 @@ function buildConfig(file: FileShape, tables: readonly CheckedTable[], baseFolde
   return {
     baseFolder,
     warehouse: buildStore(warehouse, baseFolder),
-    metadata: { kind: 'sqlite', path: resolve(baseFolder, file.metadata) },
+    metadata: buildMetadata(file.metadata, baseFolder),
     sources: file.sources.map(
       (source): SourceConfig => ({
         ...buildStore(source, baseFolder),

@@ -1,7 +1,8 @@
 /** The kinds of values of tidewater.yaml, each as a zod schema that parses it, words its failure and describes it to editors. */
 import { z } from 'zod'
+import { parsePostgresUrl } from '../metadata/postgres/address.ts'
 import { parseStoreUrl } from '../object-store/open-object-store.ts'
-import { DESIGNED_METADATA_URL } from './designed-later.ts'
+import type { MetadataConfig } from './config.ts'
 import {
   DURATION_JSON,
   integerIn,
@@ -79,13 +80,22 @@ export function parseEndpoint(value: unknown): Parsed<string> {
   return isPlain && /^https?:$/.test(url.protocol) ? { ok: true, value: url.origin } : { ok: false, expected }
 }
 
-export function parseMetadataUrl(value: unknown): Parsed<string> {
-  const expected = 'sqlite:./file.db or sqlite:/folder/file.db'
-  if (typeof value === 'string' && DESIGNED_METADATA_URL.test(value))
-    return { ok: false, expected, notBuilt: true }
-  const path =
-    typeof value === 'string' ? /^sqlite:(?:\/\/(?=\/))?([^\0?]*[^\0?/:])$/.exec(value)?.[1] : undefined
-  return path === undefined ? { ok: false, expected } : { ok: true, value: path }
+/** The path of a SQLite file is as it was written: it may be relative. */
+export function parseMetadataUrl(value: unknown): Parsed<MetadataConfig> {
+  const text = typeof value === 'string' ? value : ''
+  if (/^postgres(ql)?:/i.test(text)) {
+    const address = parsePostgresUrl(text)
+    return typeof address === 'string'
+      ? { ok: false, expected: 'postgres://user@host:5432/database', suggestion: `The URL ${address}.` }
+      : { ok: true, value: { kind: 'postgres', address } }
+  }
+  const path = /^sqlite:(?:\/\/(?=\/))?([^\0?]*[^\0?/:])$/.exec(text)?.[1]
+  return path === undefined
+    ? {
+        ok: false,
+        expected: 'sqlite:./file.db, sqlite:/folder/file.db or postgres://user@host:5432/database',
+      }
+    : { ok: true, value: { kind: 'sqlite', path } }
 }
 
 export const storeUrl = (description: string) => scalar(parseUrl, { type: 'string' }, description)

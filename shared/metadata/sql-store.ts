@@ -21,17 +21,21 @@ import * as sourceEnds from './queries/source-ends.ts'
 import * as tables from './queries/tables.ts'
 import * as tasks from './queries/tasks.ts'
 import { listOperatorSkips } from './queries/watermark.ts'
-import { now, type Steps } from './steps.ts'
+import { type Lock, now, type Steps } from './steps.ts'
 
 /** Runs transactions. Either all of a transaction's changes are durable when its promise resolves, or none was made. */
 export interface TransactionRunner {
   /** Statements that change nothing, all on one state of the database. */
   read<T>(steps: () => Steps<T>): Promise<T>
-  /** One writer at a time for any table. */
-  write<T>(steps: () => Steps<T>): Promise<T>
+  /** Takes the lock first, so that what the steps read stays as it is until their changes are made. */
+  write<T>(lock: Lock, steps: () => Steps<T>): Promise<T>
   migrate(): Promise<void>
   close(): Promise<void>
 }
+
+const table = (tableId: string): Lock => ({ on: 'tables', tableIds: [tableId] })
+const ofTask = (taskId: string): Lock => ({ on: 'task', taskId })
+const lease = (name: string): Lock => ({ on: 'lease', name })
 
 export function createSqlMetadataStore({ read, write, migrate, close }: TransactionRunner): MetadataStore {
   return {
@@ -39,53 +43,62 @@ export function createSqlMetadataStore({ read, write, migrate, close }: Transact
     close,
     nowMs: async () => Number(await read(() => now())),
 
-    createTable: (rows, deadLetters) => write(() => tables.createTable(rows, deadLetters)),
+    createTable: (rows, deadLetters) => write({ on: 'names' }, () => tables.createTable(rows, deadLetters)),
     listTables: () => read(() => tables.listTables()),
     loadTable: name => read(() => tables.loadTable(name)),
-    setTableState: (tableId, state, note) => write(() => tables.setTableState(tableId, state, note)),
+    setTableState: (tableId, state, note) =>
+      write(table(tableId), () => tables.setTableState(tableId, state, note)),
 
     listPartitions: (tableId, options) => read(() => partitions.listPartitions(tableId, options)),
-    registerPartition: input => write(() => partitions.registerPartition(input)),
-    noteSourceEnds: (tableId, ends) => write(() => sourceEnds.noteSourceEnds(tableId, ends)),
-    stopPartition: (id, stop) => write(() => partitions.stopPartition(id, stop)),
-    pausePartition: (id, note) => write(() => partitions.pausePartition(id, note)),
-    resumePartition: (id, note) => write(() => partitions.resumePartition(id, note)),
-    skipTo: (id, offset, note) => write(() => giveUp.skipTo(id, offset, note)),
-    replanPartition: id => write(() => giveUp.replanPartition(id)),
-    unparkTask: (taskId, note) => write(() => tasks.unparkTask(taskId, note)),
+    registerPartition: input => write(table(input.tableId), () => partitions.registerPartition(input)),
+    noteSourceEnds: (tableId, ends) => write(table(tableId), () => sourceEnds.noteSourceEnds(tableId, ends)),
+    stopPartition: (id, stop) => write(table(id.tableId), () => partitions.stopPartition(id, stop)),
+    pausePartition: (id, note) => write(table(id.tableId), () => partitions.pausePartition(id, note)),
+    resumePartition: (id, note) => write(table(id.tableId), () => partitions.resumePartition(id, note)),
+    skipTo: (id, offset, note) => write(table(id.tableId), () => giveUp.skipTo(id, offset, note)),
+    replanPartition: id => write(table(id.tableId), () => giveUp.replanPartition(id)),
+    unparkTask: (taskId, note) => write(ofTask(taskId), () => tasks.unparkTask(taskId, note)),
 
-    planTask: task => write(() => tasks.planTask(task)),
+    planTask: task => write(table(task.tableId), () => tasks.planTask(task)),
     listRunnableTasks: limit => read(() => tasks.listRunnableTasks(limit)),
-    claimTask: (taskId, claim) => write(() => claims.claimTask(taskId, claim)),
-    extendClaim: (claim, leaseMs) => write(() => claims.extendClaim(claim, leaseMs)),
-    commitTask: commit => write(() => commitTask(commit)),
-    failTask: failure => write(() => claims.failTask(failure)),
+    claimTask: (taskId, claim) => write(ofTask(taskId), () => claims.claimTask(taskId, claim)),
+    extendClaim: (claim, leaseMs) => write(ofTask(claim.taskId), () => claims.extendClaim(claim, leaseMs)),
+    commitTask: commit => write(ofTask(commit.claim.taskId), () => commitTask(commit)),
+    failTask: failure => write(ofTask(failure.claim.taskId), () => claims.failTask(failure)),
     listTasks: filter => read(() => tasks.listTasks(filter)),
     countTasks: tableId => read(() => tasks.countTasks(tableId)),
 
     listAccounts: (tableId, page) => read(() => accounts.listAccounts(tableId, page)),
     listOperatorSkips: tableId => read(() => listOperatorSkips(tableId)),
     listDeadLetters: (tableId, limit) => read(() => accounts.listDeadLetters(tableId, limit)),
-    purgeDeadLetters: (tableId, purge) => write(() => purgeDeadLetters(tableId, purge)),
+    purgeDeadLetters: (tableId, purge) => write(table(tableId), () => purgeDeadLetters(tableId, purge)),
     sumAccounts: tableId => read(() => accounts.sumAccounts(tableId)),
 
-    declareDeadLetterTopic: (tableId, place) => write(() => topics.declareTopic(tableId, place)),
+    declareDeadLetterTopic: (tableId, place) =>
+      write(table(tableId), () => topics.declareTopic(tableId, place)),
     loadDeadLetterTopic: tableId => read(() => topics.loadTopic(tableId)),
     listDeadLetterFiles: (tableId, page) => read(() => topics.listTopicFiles(tableId, page)),
-    planDeadLetterSegment: (tableId, range) => write(() => topics.planSegment(tableId, range)),
+    planDeadLetterSegment: (tableId, range) =>
+      write(table(tableId), () => topics.planSegment(tableId, range)),
     completeDeadLetterSegment: (tableId, baseOffset) =>
-      write(() => topics.completeSegment(tableId, baseOffset)),
+      write(table(tableId), () => topics.completeSegment(tableId, baseOffset)),
     listDeadLetterSegments: (tableId, page) => read(() => topics.listSegments(tableId, page)),
-    expireDeadLetterSegments: (tableId, expiry) => write(() => topics.expireSegments(tableId, expiry)),
-    forgetDeadLetterSegments: (tableId, endOffset) => write(() => topics.forgetSegments(tableId, endOffset)),
-    failDeadLetterTopic: (tableId, failure) => write(() => topics.failTopic(tableId, failure)),
+    expireDeadLetterSegments: (tableId, expiry) =>
+      write(table(tableId), () => topics.expireSegments(tableId, expiry)),
+    forgetDeadLetterSegments: (tableId, endOffset) =>
+      write(table(tableId), () => topics.forgetSegments(tableId, endOffset)),
+    failDeadLetterTopic: (tableId, failure) =>
+      write(table(tableId), () => topics.failTopic(tableId, failure)),
 
     loadSnapshotInput: tableId => read(() => snapshots.loadSnapshotInput(tableId)),
-    insertSnapshotIntent: snapshot => write(() => snapshots.insertSnapshotIntent(snapshot)),
-    completeSnapshot: cut => write(() => completeSnapshot(cut)),
-    abandonSnapshot: (tableId, snapshotId) => write(() => snapshots.abandonSnapshot(tableId, snapshotId)),
+    insertSnapshotIntent: snapshot =>
+      write(table(snapshot.tableId), () => snapshots.insertSnapshotIntent(snapshot)),
+    completeSnapshot: cut => write(table(cut.tableId), () => completeSnapshot(cut)),
+    abandonSnapshot: (tableId, snapshotId) =>
+      write(table(tableId), () => snapshots.abandonSnapshot(tableId, snapshotId)),
     listSnapshots: tableId => read(() => snapshots.listSnapshots(tableId)),
-    expireSnapshots: (tableId, snapshotIds) => write(() => snapshots.expireSnapshots(tableId, snapshotIds)),
+    expireSnapshots: (tableId, snapshotIds) =>
+      write(table(tableId), () => snapshots.expireSnapshots(tableId, snapshotIds)),
     listFilesOfManifests: (tableId, paths) => read(() => snapshots.listFilesOfManifests(tableId, paths)),
     listFiles: (tableId, page) => read(() => files.listFiles(tableId, page)),
 
@@ -97,25 +110,28 @@ export function createSqlMetadataStore({ read, write, migrate, close }: Transact
     loadPublication: (tableId, catalog) => read(() => publications.loadPublication(tableId, catalog)),
     listPublications: tableId => read(() => publications.listPublications(tableId)),
     beginPublication: (tableId, catalog, intent, atVersion) =>
-      write(() => publications.beginPublication(tableId, catalog, intent, atVersion)),
+      write(table(tableId), () => publications.beginPublication(tableId, catalog, intent, atVersion)),
     confirmPublication: (tableId, catalog, intent, metadataLogMax) =>
-      write(() => publications.confirmPublication(tableId, catalog, intent, metadataLogMax)),
+      write(table(tableId), () => publications.confirmPublication(tableId, catalog, intent, metadataLogMax)),
     failPublication: (tableId, catalog, failure) =>
-      write(() => publications.failPublication(tableId, catalog, failure)),
+      write(table(tableId), () => publications.failPublication(tableId, catalog, failure)),
 
     findPublishedTable: (catalog, name) => read(() => findPublishedTable(catalog, name)),
     listPublishedNames: (catalog, query) => read(() => listPublishedNames(catalog, query)),
 
-    acquireLease: (name, holder, ttlMs) => write(() => leases.acquireLease(name, holder, ttlMs)),
-    releaseLease: (name, holder) => write(() => leases.releaseLease(name, holder)),
+    acquireLease: (name, holder, ttlMs) => write(lease(name), () => leases.acquireLease(name, holder, ttlMs)),
+    releaseLease: (name, holder) => write(lease(name), () => leases.releaseLease(name, holder)),
 
-    appendScanReport: report => write(() => appendScanReport(report)),
+    appendScanReport: report => write({ on: 'nothing' }, () => appendScanReport(report)),
     listScanReports: filter => read(() => listScanReports(filter)),
 
-    appendEvent: event => write(() => events.appendEvent(event)),
+    appendEvent: event => write({ on: 'events' }, () => events.appendEvent(event)),
     listEvents: filter => read(() => events.listEvents(filter)),
     readFigures: () => read(() => readFigures()),
     listStallCandidates: forMs => read(() => sourceEnds.listStallCandidates(forMs)),
-    recordStalls: changes => write(() => sourceEnds.recordStalls(changes)),
+    recordStalls: changes =>
+      write({ on: 'tables', tableIds: changes.map(change => change.tableId) }, () =>
+        sourceEnds.recordStalls(changes),
+      ),
   }
 }

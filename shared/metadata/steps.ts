@@ -1,7 +1,11 @@
 /**
  * Transactions as generators: a method of the store yields the statements that it wants run, one at a time, and a runner of the
  * dialect answers. SQLite's runner answers at once, so that no other code of the process runs inside a transaction (`node:sqlite`
- * blocks anyway); PostgreSQL's will await between the same statements. `queries/` is written once for both.
+ * blocks anyway); PostgreSQL's awaits between the same statements, and sends changes that nobody counts together with what comes next.
+ * `queries/` is written once for both.
+ *
+ * Locks are for databases with several writers; SQLite has one, and passes over them. Every write transaction begins with a lock that
+ * `sql-store.ts` names, and the log of events is locked last, so that no two transactions wait for each other.
  *
  * Statements are built with Kysely once, with placeholders, and kept as SQL text: building takes longer than running.
  */
@@ -29,8 +33,28 @@ export type Step =
   | { readonly kind: 'now' }
   /** Answered by an array of rows, their integers as bigint. */
   | { readonly kind: 'rows'; readonly statement: AnyStatement; readonly parameters: object }
-  /** Runs once for each set of parameters; answered by the number of rows changed, summed. */
-  | { readonly kind: 'change'; readonly statement: AnyStatement; readonly sets: readonly object[] }
+  /** Runs once for each set of parameters; answered by the number of rows changed, summed, where they are counted. */
+  | {
+      readonly kind: 'change'
+      readonly statement: AnyStatement
+      readonly sets: readonly object[]
+      readonly isCounted: boolean
+    }
+  /** Held to the end of the transaction; answered by nothing. */
+  | { readonly kind: 'lock'; readonly lock: Lock }
+
+/** What no other transaction may change meanwhile. The lock of a table covers its dead-letter table. */
+export type Lock =
+  | { readonly on: 'tables'; readonly tableIds: readonly string[] }
+  /** The table of the task; nothing when there is no such task. */
+  | { readonly on: 'task'; readonly taskId: string }
+  | { readonly on: 'lease'; readonly name: string }
+  /** The names and locations of tables. */
+  | { readonly on: 'names' }
+  /** The order of events: ids rise with the commits, so that who reads on from an id misses none. */
+  | { readonly on: 'events' }
+  /** For reports, which no other row depends on. */
+  | { readonly on: 'nothing' }
 
 export type Steps<T> = Generator<Step, T, unknown>
 
@@ -64,7 +88,7 @@ export function* now(): Steps<bigint> {
 
 export function* all<P extends object, R>(query: Statement<P, R>, parameters: P): Steps<readonly R[]> {
   const rows = yield { kind: 'rows', statement: query, parameters }
-  // The tables are STRICT and created by the migrations that this code ships with, so rows have the types that Kysely derived.
+  // The tables are strictly typed and created by the migrations that this code ships with, so rows have the types that Kysely derived.
   return rows as readonly R[]
 }
 
@@ -74,22 +98,32 @@ export function* first<P extends object, R>(query: Statement<P, R>, parameters: 
   return rows[0]
 }
 
-/** The number of rows changed. */
-export function* change<P extends object>(query: Statement<P, unknown>, parameters: P): Steps<number> {
-  return yield* changeMany(query, [parameters])
+/** The change may be sent later, with the next statement that is answered: its failure ends the transaction all the same. */
+export function* change<P extends object>(query: Statement<P, unknown>, parameters: P): Steps<void> {
+  yield* changeMany(query, [parameters])
 }
 
-/** Runs the statement for each set of parameters; the number of rows changed, summed. */
-export function* changeMany<P extends object>(
+/** Runs the statement for each set of parameters. */
+export function* changeMany<P extends object>(query: Statement<P, unknown>, sets: readonly P[]): Steps<void> {
+  if (sets.length > 0) yield { kind: 'change', statement: query, sets, isCounted: false }
+}
+
+/** The number of rows changed, summed. */
+export function* countChanged<P extends object>(
   query: Statement<P, unknown>,
   sets: readonly P[],
 ): Steps<number> {
-  const changes = yield { kind: 'change', statement: query, sets }
+  const changes = yield { kind: 'change', statement: query, sets, isCounted: true }
   invariant(
     typeof changes === 'number',
     `a statement answered ${String(changes)} instead of a number of rows`,
   )
   return changes
+}
+
+/** Takes a lock on the way; the first one of a transaction is named in `sql-store.ts`. */
+export function* takeLock(lock: Lock): Steps<void> {
+  yield { kind: 'lock', lock }
 }
 
 // ---- for runners -------------------------------------------------------------------------------------------------

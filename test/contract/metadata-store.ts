@@ -21,7 +21,8 @@ import { describeDeadLetterTopics } from './metadata-store-topics.ts'
 export function describeMetadataStore(
   name: string,
   open: OpenMetadata,
-  openShared: OpenSharedMetadata,
+  /** Absent: the database is of one store alone. */
+  openShared?: OpenSharedMetadata,
 ): void {
   describe(`metadata store: ${name}`, () => {
     describe('tables', () => describeTables(open))
@@ -43,6 +44,7 @@ export function describeMetadataStore(
     describe('scan reports', () => describeScanReports(open))
     describe('events', () => describeEvents(open))
     describe('figures', () => describeFigures(open))
-    describe('several stores on one database', () => describeSharing(openShared))
+    if (openShared !== undefined)
+      describe('several stores on one database', () => describeSharing(openShared))
   })
 }

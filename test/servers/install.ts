@@ -1,13 +1,13 @@
 /**
  * Installs the real servers that tests run against; every installer may be called again at no cost and returns the program's path.
- * `node test/servers/install.ts [minio] [etcd] [broker] [trino] [promtool]` installs the named ones (all by default) and prints where they are.
+ * `node test/servers/install.ts [minio] [etcd] [postgres] [broker] [trino] [promtool]` installs the named ones (all by default) and prints where they are.
  * Run it before the tests: a first build takes minutes, longer than a test's hook may.
  *
- * MinIO and the KafScale broker are built by Go (1.25 or later) from the module proxy, etcd and promtool are Debian's packages, unpacked
+ * MinIO and the KafScale broker are built by Go (1.25 or later) from the module proxy, etcd, PostgreSQL and promtool are Debian's packages, unpacked
  * rather than installed, so that no root is needed and no service is started. Trino comes from Maven Central.
  */
 import { spawnSync } from 'node:child_process'
-import { readdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { cached, runStep } from './cache.ts'
 import { findJava } from './java.ts'
@@ -21,6 +21,8 @@ export const TRINO_VERSION = '476'
 export const TRINO_MIN_JAVA = 24
 const UNPACK_GOAL = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:unpack'
 const PROMETHEUS_PACKAGE = 'prometheus'
+/** Debian 12's. */
+const POSTGRES_VERSION = 15
 
 export async function installMinio(): Promise<string> {
   const folder = await cached(`minio-${MINIO_VERSION}`, target => {
@@ -68,22 +70,7 @@ async function debianProgram(of: {
   const { program, fromPackage } = of
   if (isOnPath(program)) return program
   const folder = await cached(program, target => {
-    const download = () =>
-      runStep(`Downloading ${program}`, ['apt-get', 'download', fromPackage], { cwd: target })
-    if (!isOnPath('apt-get'))
-      throw new Error(
-        `${program} is needed and not on PATH; install it (here only Debian packages are known).`,
-      )
-    try {
-      download()
-    } catch {
-      // A new machine has no package lists yet.
-      runStep('Fetching the package lists', ['apt-get', 'update'])
-      download()
-    }
-    const archive = readdirSync(target).find(name => name.endsWith('.deb'))
-    if (archive === undefined) throw new Error(`apt-get download ${fromPackage} left no .deb in ${target}.`)
-    runStep(`Unpacking ${program}`, ['dpkg', '-x', archive, '.'], { cwd: target })
+    unpackPackages(program, [fromPackage], target)
     renameSync(join(target, 'usr/bin', program), join(target, program))
     for (const rest of readdirSync(target))
       if (rest !== program) rmSync(join(target, rest), { recursive: true, force: true })
@@ -113,6 +100,37 @@ export async function installTrino(): Promise<string> {
   })
 }
 
+/** The folder of PostgreSQL's programs, which find their libraries and data beside it. Debian's own is used where it is installed. */
+export async function installPostgres(): Promise<string> {
+  const programs = `usr/lib/postgresql/${POSTGRES_VERSION}/bin`
+  if (existsSync(join('/', programs, 'initdb'))) return join('/', programs)
+  const packages = [`postgresql-${POSTGRES_VERSION}`, `postgresql-client-${POSTGRES_VERSION}`, 'libpq5']
+  const folder = await cached(`postgresql-${POSTGRES_VERSION}`, target => {
+    unpackPackages('PostgreSQL', packages, target)
+  })
+  return join(folder, programs)
+}
+
+function unpackPackages(what: string, packages: readonly string[], target: string): void {
+  const download = () => runStep(`Downloading ${what}`, ['apt-get', 'download', ...packages], { cwd: target })
+  if (!isOnPath('apt-get'))
+    throw new Error(`${what} is needed and not there; install it (here only Debian packages are known).`)
+  try {
+    download()
+  } catch {
+    // A new machine has no package lists yet.
+    runStep('Fetching the package lists', ['apt-get', 'update'])
+    download()
+  }
+  const archives = readdirSync(target).filter(name => name.endsWith('.deb'))
+  if (archives.length !== packages.length)
+    throw new Error(`apt-get download ${packages.join(' ')} left ${archives.length} packages in ${target}.`)
+  for (const archive of archives) {
+    runStep(`Unpacking ${what}`, ['dpkg', '-x', archive, '.'], { cwd: target })
+    rmSync(join(target, archive))
+  }
+}
+
 export function isOnPath(program: string): boolean {
   return spawnSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' }).status === 0
 }
@@ -125,6 +143,7 @@ export function requireGo(what: string): void {
 const INSTALLERS: Readonly<Record<string, () => Promise<string>>> = {
   minio: installMinio,
   etcd: installEtcd,
+  postgres: installPostgres,
   broker: installKafscaleBroker,
   trino: installTrino,
   promtool: installPromtool,

@@ -19,7 +19,7 @@ export async function openSimulatedDatabase(
   const connection = openConnection({ path: ':memory:', clock, runtime })
   const store = createSqlMetadataStore({
     read: steps => connection.transact('read', steps),
-    write: steps => connection.transact('write', steps),
+    write: (_lock, steps) => connection.transact('write', steps),
     migrate: () => migrate(connection),
     close: async () => connection.close(),
   })

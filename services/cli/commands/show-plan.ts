@@ -1,7 +1,9 @@
 /** `plan`: what the next run would make of the configuration, as a diff. Nothing is changed, and no database is created. */
 import { styleText } from 'node:util'
 import { type Config, storeOptionsOf } from '../../../shared/config/config.ts'
-import { openMetadataPreview } from '../../../shared/metadata/sqlite/preview.ts'
+import { placeOf } from '../../../shared/metadata/postgres/address.ts'
+import { openPostgresPreview } from '../../../shared/metadata/postgres/preview.ts'
+import { openSqlitePreview } from '../../../shared/metadata/sqlite/preview.ts'
 import { openObjectStore } from '../../../shared/object-store/open-object-store.ts'
 import { systemRuntime } from '../../../shared/runtime/system-runtime.ts'
 import { loadKnownState } from '../../tables/known-state.ts'
@@ -37,7 +39,11 @@ function colored(sign: string, line: string): string {
 }
 
 async function planReport(config: Config): Promise<PlanReport> {
-  const preview = await openMetadataPreview(config.metadata.path)
+  const { metadata } = config
+  const preview =
+    metadata.kind === 'sqlite'
+      ? await openSqlitePreview(metadata.path)
+      : await openPostgresPreview(metadata.address)
   try {
     const plans = planChanges(config, await loadKnownState(preview.metadata))
     const tables = []
@@ -45,7 +51,11 @@ async function planReport(config: Config): Promise<PlanReport> {
     const exists = preview.metadata !== undefined
     const changes = plans.filter(isChange).length + (preview.migrations.length > 0 ? 1 : 0)
     return {
-      database: { path: config.metadata.path, exists, migrations: preview.migrations },
+      database: {
+        path: metadata.kind === 'sqlite' ? metadata.path : placeOf(metadata.address),
+        exists,
+        migrations: preview.migrations,
+      },
       changes,
       tables,
     }

@@ -8,7 +8,15 @@ import type { Row } from '../database.ts'
 import { fieldSummariesToJson } from '../json-columns.ts'
 import type { ManifestRecord, SnapshotCut } from '../metadata-store.ts'
 import { toNumber } from '../rows.ts'
-import { change, changeMany, first, insertStatement, type Steps, sqlStatement, statement } from '../steps.ts'
+import {
+  change,
+  countChanged,
+  first,
+  insertStatement,
+  type Steps,
+  sqlStatement,
+  statement,
+} from '../steps.ts'
 import {
   findLastSnapshot,
   findSnapshot,
@@ -154,7 +162,7 @@ function* placeFiles(intent: Row<'snapshot'>, { cut, keys, before, after }: Plac
       manifestKey !== undefined && manifest !== undefined && !before.has(manifestPath),
       `files are placed in ${manifestPath}, which is no new manifest of the snapshot`,
     )
-    const added = yield* changeMany(
+    const added = yield* countChanged(
       placeFile,
       newFiles.map(path => ({
         ...news,
@@ -171,11 +179,9 @@ function* placeFiles(intent: Row<'snapshot'>, { cut, keys, before, after }: Plac
         from !== undefined && !keys.has(path),
         `manifest ${path} is merged into ${manifestPath}, and is not one that the snapshot leaves behind`,
       )
-      merged += yield* change(mergeFiles, {
-        from: from.manifest_key,
-        into: manifestKey,
-        version: intent.version,
-      })
+      merged += yield* countChanged(mergeFiles, [
+        { from: from.manifest_key, into: manifestKey, version: intent.version },
+      ])
     }
     invariant(
       added === newFiles.length &&

@@ -5,7 +5,7 @@ import { stringifyExactJson } from '../../iceberg/exact-json.ts'
 import type { Row } from '../database.ts'
 import { type EventFilter, type EventRecord, MAX_EVENTS, type NewEvent } from '../metadata-store.ts'
 import { eventOf, present } from '../rows.ts'
-import { all, change, now, type Steps, sqlStatement, statement } from '../steps.ts'
+import { all, change, now, type Steps, sqlStatement, statement, takeLock } from '../steps.ts'
 
 const insertEvent = statement(
   (
@@ -65,7 +65,9 @@ const SELECTS = {
 /** Above every id. */
 const END = 2n ** 63n - 1n
 
+/** Callers have locked the table that they change before. */
 export function* appendEvent(event: NewEvent): Steps<void> {
+  yield* takeLock({ on: 'events' })
   yield* change(insertEvent, {
     atMs: yield* now(),
     type: event.type,

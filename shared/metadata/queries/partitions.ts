@@ -61,7 +61,9 @@ const updateState = statement(
 
 /** Time that was spent paused or stopped is not time in which the watermark failed to move. */
 const restarted = (nowMs: bigint) => ({
-  behind_since_ms: sql<bigint | null>`case when behind_since_ms is null then null else ${nowMs} end`,
+  behind_since_ms: sql<
+    bigint | null
+  >`case when behind_since_ms is null then null else cast(${nowMs} as bigint) end`,
   stalled_since_ms: null,
 })
 const restartClock = statement((db, p: { sourceKey: bigint; nowMs: bigint }) =>

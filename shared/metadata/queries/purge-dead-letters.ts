@@ -4,7 +4,7 @@
  */
 import { sql } from 'kysely'
 import { invariant } from '../../runtime/errors.ts'
-import { all, change, now, type Steps, sqlStatement } from '../steps.ts'
+import { all, change, countChanged, now, type Steps, sqlStatement } from '../steps.ts'
 import { findDeadLetterTable, raiseVersion } from './tables.ts'
 
 /** By batch, of which a task has several; those of one task follow one another. */
@@ -57,7 +57,7 @@ export function* purgeDeadLetters(
       deadLetterCount += count
     }
     yield* change(markPurged, { taskKey, atMs })
-    const removed = yield* change(removeFiles, { taskKey, tableId: letters.table_id, version })
+    const removed = yield* countChanged(removeFiles, [{ taskKey, tableId: letters.table_id, version }])
     invariant(removed > 0, `task ${taskKey} of table ${tableId} has dead letters in at least one file`)
   }
   return { batchCount, deadLetterCount }

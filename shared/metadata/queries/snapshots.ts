@@ -14,7 +14,16 @@ import {
   type SnapshotRecord,
 } from '../metadata-store.ts'
 import { manifestOf, snapshotOf } from '../rows.ts'
-import { all, change, first, insertStatement, type Steps, sqlStatement, statement } from '../steps.ts'
+import {
+  all,
+  change,
+  countChanged,
+  first,
+  insertStatement,
+  type Steps,
+  sqlStatement,
+  statement,
+} from '../steps.ts'
 import { endOfOneKind, listFilesOfManifestsAt, listNews, listRemoved } from './files.ts'
 import { listPartitions } from './partitions.ts'
 import { detailOf, requireTable } from './tables.ts'
@@ -206,7 +215,7 @@ export function* expireSnapshots(tableId: string, snapshotIds: readonly bigint[]
   for (const snapshotId of snapshotIds) {
     const snapshot = yield* findSnapshot(tableId, snapshotId)
     if (snapshot === undefined || (pending !== undefined && snapshot.sequence_number >= pending)) continue
-    const expired = yield* change(markExpired, { tableId, snapshotId })
+    const expired = yield* countChanged(markExpired, [{ tableId, snapshotId }])
     if (expired > 0 && snapshotId !== last?.snapshot_id) yield* releaseManifests(tableId, snapshotId)
   }
 }

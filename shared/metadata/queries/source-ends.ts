@@ -12,7 +12,7 @@ import {
   type StallCandidates,
   type StallChange,
 } from '../stalls.ts'
-import { all, change, now, type Steps, sqlStatement, statement } from '../steps.ts'
+import { all, change, countChanged, now, type Steps, sqlStatement, statement } from '../steps.ts'
 import { appendEvent } from './events.ts'
 import { findSource } from './partitions.ts'
 
@@ -125,7 +125,7 @@ export function* recordStalls(changes: readonly StallChange[]): Steps<readonly S
   for (const one of changes) {
     const { kind, tableId, topic, partition, sinceMs, event } = one
     const of = { tableId, topic, partition, sinceMs }
-    if ((yield* change(kind === 'begin' ? beginStall : endStall, of)) === 0) continue
+    if ((yield* countChanged(kind === 'begin' ? beginStall : endStall, [of])) === 0) continue
     if (event !== undefined) yield* appendEvent(event)
     recorded.push(one)
   }

@@ -8,7 +8,7 @@ import type { Row } from '../database.ts'
 import { jsonText } from '../json-columns.ts'
 import type { NewTable, OperatorNote, TableDetail } from '../metadata-store.ts'
 import { schemaOf, specOf, tableOf } from '../rows.ts'
-import { all, change, first, insertStatement, now, type Steps, statement } from '../steps.ts'
+import { all, change, first, insertStatement, now, type Steps, statement, takeLock } from '../steps.ts'
 import { tableLocationTaken } from '../table-location-taken.ts'
 import { appendEvent } from './events.ts'
 import { restartClocksOf } from './partitions.ts'
@@ -101,6 +101,7 @@ export function* createTable(
 ): Steps<{ readonly kind: 'created' | 'exists'; readonly table: TableDetail }> {
   const existing = yield* first(selectTableByName, { name: rows.name })
   if (existing === undefined) yield* insertNewTable(rows, undefined)
+  else yield* takeLock({ on: 'tables', tableIds: [existing.table_id] })
   const table = existing ?? (yield* requireTable(rows.tableId))
   if (deadLetters !== undefined && (yield* findDeadLetterTable(table.table_id)) === undefined) {
     yield* insertNewTable(deadLetters, table.table_id)

@@ -37,7 +37,7 @@ const advanceWatermark = statement(
       .set({
         committed_offset: p.committedOffset,
         // Progress: if there is more, the time in which it does not move begins anew.
-        behind_since_ms: sql`case when ${p.committedOffset} < source_end_offset then ${p.nowMs} end`,
+        behind_since_ms: sql`case when ${p.committedOffset} < source_end_offset then cast(${p.nowMs} as bigint) end`,
         max_timestamp_ms: sql`case when max_timestamp_ms < ${p.maxTimestampMs} then ${p.maxTimestampMs} else max_timestamp_ms end`,
         row_count: sql`row_count + ${p.rows}`,
         dead_letter_count: sql`dead_letter_count + ${p.deadLetters}`,

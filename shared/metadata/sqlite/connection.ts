@@ -86,6 +86,9 @@ export function openConnection(options: SqliteOptions): SqliteConnection {
         for (const parameters of step.sets) changes += Number(statement.run(...bind(parameters)).changes)
         return changes
       }
+      case 'lock':
+        // BEGIN IMMEDIATE has locked everything.
+        return undefined
       default:
         return unreachable(step)
     }

@@ -3,36 +3,14 @@
  * write lock, so that several processes may start at once and a crash leaves the old schema or the new one.
  * A database from a newer version, one whose applied migrations differ from ours, and one that is not ours at all are refused.
  */
-import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import { AppError } from '../../runtime/errors.ts'
+import { checksumOf, type Migration, readMigrations } from '../read-migrations.ts'
 import type { SqliteConnection } from './connection.ts'
-
-export interface Migration {
-  readonly number: number
-  readonly name: string
-  readonly sql: string
-}
-
-const FOLDER = new URL('../migrations/', import.meta.url)
-const FILE_NAME = /^(\d{4})-([a-z0-9-]+)\.sqlite\.sql$/
-
-export function readMigrations(folder: URL = FOLDER): readonly Migration[] {
-  return readdirSync(folder)
-    .flatMap(file => {
-      const match = FILE_NAME.exec(file)
-      if (match?.[1] === undefined || match[2] === undefined) return []
-      // Line ends as a checkout may have changed them do not count.
-      const sql = readFileSync(new URL(file, folder), 'utf8').replaceAll('\r\n', '\n')
-      return [{ number: Number(match[1]), name: match[2], sql }]
-    })
-    .sort((a, b) => a.number - b.number)
-}
 
 export async function migrate(
   connection: SqliteConnection,
-  migrations: readonly Migration[] = readMigrations(),
+  migrations: readonly Migration[] = readMigrations('sqlite'),
 ): Promise<void> {
   const { db, path, retryBusy } = connection
   await retryBusy(() => db.exec('PRAGMA journal_mode = WAL'))
@@ -85,10 +63,6 @@ function readApplied(db: DatabaseSync, path: string): readonly Applied[] {
       name: String(name),
       checksum: String(checksum),
     }))
-}
-
-function checksumOf({ sql }: Migration): string {
-  return createHash('sha256').update(sql).digest('hex')
 }
 
 function newer(path: string, done: Applied, known: number): AppError {

@@ -8,19 +8,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { backup, DatabaseSync } from 'node:sqlite'
 import type { MetadataStore } from '../metadata-store.ts'
-import { readMigrations } from './migrate.ts'
+import type { MetadataPreview } from '../preview.ts'
+import { readMigrations } from '../read-migrations.ts'
 import { openSqliteMetadataStore } from './store.ts'
 
-export interface MetadataPreview {
-  /** Absent when there is no such file. */
-  readonly metadata?: MetadataStore
-  /** Names of the migrations that the file lacks, in order; all of them when there is none. */
-  readonly migrations: readonly string[]
-  close(): Promise<void>
-}
-
-export async function openMetadataPreview(path: string): Promise<MetadataPreview> {
-  const names = readMigrations().map(({ number, name }) => `${String(number).padStart(4, '0')}-${name}`)
+export async function openSqlitePreview(path: string): Promise<MetadataPreview> {
+  const names = readMigrations('sqlite').map(
+    ({ number, name }) => `${String(number).padStart(4, '0')}-${name}`,
+  )
   if (!existsSync(path)) return { migrations: names, close: async () => undefined }
   // Not opened read-only: such a connection cannot take SQLite's own -wal and -shm files away again.
   const db = new DatabaseSync(path)

@@ -20,7 +20,7 @@ export function openSqliteMetadataStore(options: OpenSqliteOptions): MetadataSto
   const connection = openConnection({ runtime: systemRuntime, ...options })
   return createSqlMetadataStore({
     read: steps => connection.transact('read', steps),
-    write: steps => connection.transact('write', steps),
+    write: (_lock, steps) => connection.transact('write', steps),
     migrate: () => migrate(connection),
     close: async () => connection.close(),
   })

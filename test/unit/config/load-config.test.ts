@@ -1,4 +1,5 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: references to variables as users write them
+import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { storeOptionsOf, tableIdentifierOf, tableLocationOf } from '../../../shared/config/config.ts'
 import { formatConfigErrors } from '../../../shared/config/config-error.ts'
@@ -96,7 +97,7 @@ limits:
       endpoint: 'http://localhost:9000',
       region: 'eu-central-1',
     })
-    expect(config.metadata.path).toBe('/var/lib/tidewater.db')
+    expect(config.metadata).toEqual({ kind: 'sqlite', path: '/var/lib/tidewater.db' })
     const [source] = config.sources
     expect(source && storeOptionsOf(source)).toEqual({
       endpoint: 'http://localhost:9000',
@@ -252,8 +253,34 @@ limits: { workers: many }
     )
   })
 
+  it('takes a PostgreSQL database, its files beside the configuration, its password out of sight', () => {
+    const url = 'postgres://ada:${PASSWORD}@db/lake?sslmode=verify-full&sslrootcert=ca.pem&schema=tide'
+    const { metadata } = configOf(`metadata: ${url}\n${fileWithTable('')}`, { PASSWORD: 'hunter2' })
+    if (metadata.kind !== 'postgres') throw new Error('refused')
+    const { address } = metadata
+    expect(address).toMatchObject({
+      host: 'db',
+      schema: 'tide',
+      tls: { verify: 'full', rootCert: '/conf/ca.pem' },
+    })
+    expect(address.password?.reveal()).toBe('hunter2')
+    expect(inspect(metadata, { depth: 9 }) + JSON.stringify(metadata)).not.toContain('hunter2')
+  })
+
   it.each([
-    ['metadata: postgres://host/db', '`metadata: postgres:…` is designed but not built in this version'],
+    ['postgres://ada:hunter2@db', 'names no user, host or database'],
+    ['postgres://ada:hunter2@db/lake?sslmode=on', 'has sslmode=on'],
+    ['postgres://ada:hunter2/3@db/lake', 'percent-encoding'],
+    ['postgre://ada:hunter2@db/lake', undefined],
+  ])('refuses metadata: %s without showing its password', (url, suggestion) => {
+    const errors = errorsOf(`metadata: ${url}\n`)
+    const found = errors.find(({ path }) => path === 'metadata')
+    expect(found?.message).toContain('expected')
+    if (suggestion !== undefined) expect(found?.suggestion).toContain(suggestion)
+    expect(JSON.stringify(errors)).not.toContain('hunter2')
+  })
+
+  it.each([
     ['queue: redis://x', '`queue` is designed but not built in this version'],
     [
       'sources: [ { name: k, type: kafka, url: s3://bucket, brokers: x } ]',

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest'
 import type { Database } from '../../../shared/metadata/database.ts'
 import {
   all,
-  change,
   compileStatement,
+  countChanged,
   first,
   insertStatement,
   now,
@@ -75,7 +75,7 @@ describe('runSteps', () => {
         const at = yield* now()
         const rows = yield* all(selectLease, { name: 'a', untilMs: at })
         const none = yield* first(selectLease, { name: 'a', untilMs: at })
-        return [at, rows.length, none, yield* change(endLeases, { untilMs: at })]
+        return [at, rows.length, none, yield* countChanged(endLeases, [{ untilMs: at }])]
       })(),
       step => {
         seen.push(step.kind)

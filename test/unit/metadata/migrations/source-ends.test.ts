@@ -1,12 +1,13 @@
 import { expect, it } from 'vitest'
+import { readMigrations } from '../../../../shared/metadata/read-migrations.ts'
 import { openConnection } from '../../../../shared/metadata/sqlite/connection.ts'
-import { migrate, readMigrations } from '../../../../shared/metadata/sqlite/migrate.ts'
+import { migrate } from '../../../../shared/metadata/sqlite/migrate.ts'
 import { systemRuntime } from '../../../../shared/runtime/system-runtime.ts'
 
 it('a database from before source ends were kept is behind what it has planned, and knows its dead letters by code', async () => {
   const connection = openConnection({ path: ':memory:', runtime: systemRuntime })
   const { db } = connection
-  const migrations = readMigrations()
+  const migrations = readMigrations('sqlite')
   await migrate(
     connection,
     migrations.filter(({ number }) => number < 3),

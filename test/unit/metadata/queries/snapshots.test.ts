@@ -12,7 +12,7 @@ beforeEach(async () => {
   connection = openConnection({ path: ':memory:', runtime: systemRuntime })
   store = createSqlMetadataStore({
     read: steps => connection.transact('read', steps),
-    write: steps => connection.transact('write', steps),
+    write: (_lock, steps) => connection.transact('write', steps),
     migrate: () => migrate(connection),
     close: async () => connection.close(),
   })

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { type Migration, readMigrations } from '../../../../shared/metadata/read-migrations.ts'
 import { openConnection, type SqliteConnection } from '../../../../shared/metadata/sqlite/connection.ts'
-import { type Migration, migrate, readMigrations } from '../../../../shared/metadata/sqlite/migrate.ts'
+import { migrate } from '../../../../shared/metadata/sqlite/migrate.ts'
 import { systemRuntime } from '../../../../shared/runtime/system-runtime.ts'
 
 const one: Migration = { number: 1, name: 'one', sql: 'create table a (x INTEGER) STRICT' }
@@ -102,7 +103,7 @@ function openConnectionTo(path: string) {
 
 describe('readMigrations', () => {
   it('finds the shipped migrations, numbered from 1 without a hole, each of which SQLite accepts', () => {
-    const migrations = readMigrations()
+    const migrations = readMigrations('sqlite')
     expect(migrations.map(migration => migration.number)).toEqual(migrations.map((_, index) => index + 1))
     const db = new DatabaseSync(':memory:')
     for (const { sql } of migrations) db.exec(sql)
@@ -110,7 +111,7 @@ describe('readMigrations', () => {
   })
 
   it('gives dead letters that were committed before there were topics their offsets in the order of their commits', () => {
-    const [initial, topics] = readMigrations()
+    const [initial, topics] = readMigrations('sqlite')
     const db = new DatabaseSync(':memory:')
     db.exec(initial?.sql ?? '')
     const table = (id: string, kind: string, parent: string) =>

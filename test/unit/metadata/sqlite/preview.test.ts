@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { readMigrations } from '../../../../shared/metadata/read-migrations.ts'
 import { openConnection } from '../../../../shared/metadata/sqlite/connection.ts'
-import { migrate, readMigrations } from '../../../../shared/metadata/sqlite/migrate.ts'
-import { openMetadataPreview } from '../../../../shared/metadata/sqlite/preview.ts'
+import { migrate } from '../../../../shared/metadata/sqlite/migrate.ts'
+import { openSqlitePreview } from '../../../../shared/metadata/sqlite/preview.ts'
 import { systemRuntime } from '../../../../shared/runtime/system-runtime.ts'
 
 let folder: string
@@ -19,14 +20,14 @@ afterEach(() => rm(folder, { recursive: true, force: true }))
 
 async function migrated(upTo?: number): Promise<void> {
   const connection = openConnection({ path, runtime: systemRuntime })
-  await migrate(connection, readMigrations().slice(0, upTo))
+  await migrate(connection, readMigrations('sqlite').slice(0, upTo))
   connection.close()
 }
 
 test('a file that is not there stays away', async () => {
-  const preview = await openMetadataPreview(path)
+  const preview = await openSqlitePreview(path)
   expect(preview.metadata).toBeUndefined()
-  expect(preview.migrations).toHaveLength(readMigrations().length)
+  expect(preview.migrations).toHaveLength(readMigrations('sqlite').length)
   await preview.close()
   expect(existsSync(path)).toBe(false)
 })
@@ -34,7 +35,7 @@ test('a file that is not there stays away', async () => {
 test('a database of this version is opened as it is', async () => {
   await migrated()
   const before = await readFile(path)
-  const preview = await openMetadataPreview(path)
+  const preview = await openSqlitePreview(path)
   expect(preview.migrations).toEqual([])
   expect(await preview.metadata?.listTables()).toEqual([])
   await preview.close()
@@ -44,7 +45,7 @@ test('a database of this version is opened as it is', async () => {
 test('an older database is seen through a migrated copy, and stays as old as it is', async () => {
   await migrated(1)
   const before = await readFile(path)
-  const preview = await openMetadataPreview(path)
+  const preview = await openSqlitePreview(path)
   expect(preview.migrations[0]).toMatch(/^0002-/)
   expect(await preview.metadata?.listTables()).toEqual([])
   await preview.close()
@@ -56,6 +57,6 @@ test('a database of another program is refused, and not changed', async () => {
   const db = new DatabaseSync(path)
   db.exec('create table theirs (id integer)')
   db.close()
-  await expect(openMetadataPreview(path)).rejects.toMatchObject({ code: 'metadata-not-ours' })
+  await expect(openSqlitePreview(path)).rejects.toMatchObject({ code: 'metadata-not-ours' })
   expect(await readdir(folder)).toEqual(['tidewater.db'])
 })

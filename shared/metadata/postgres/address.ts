@@ -1,0 +1,89 @@
+/**
+ * Where a PostgreSQL database is and how to log in, from a URL: `postgres://user:password@host:5432/database?sslmode=verify-full`.
+ * The names are those of libpq (PostgreSQL manual, section 34.1.2) where libpq has one.
+ */
+import { Secret } from '../../config/secret.ts'
+
+export interface PostgresAddress {
+  /** A name, an address, or a folder with the server's Unix socket. */
+  readonly host: string
+  readonly port: number
+  readonly database: string
+  readonly user: string
+  readonly password?: Secret
+  readonly passwordFile?: string
+  /** Where Tidewater's tables are. */
+  readonly schema: string
+  /** Absent: no TLS. `ca` checks who signed the server's certificate, `full` also its name. */
+  readonly tls?: { readonly verify: 'none' | 'ca' | 'full'; readonly rootCert?: string }
+}
+
+const DEFAULT_PORT = 5432
+const DEFAULT_SCHEMA = 'public'
+const SCHEMA_NAME = /^[a-z_][a-z0-9_]{0,62}$/
+const PARAMETERS = ['sslmode', 'sslrootcert', 'schema', 'password_file', 'host']
+const SSL_MODES: Readonly<Record<string, PostgresAddress['tls']>> = {
+  disable: undefined,
+  require: { verify: 'none' },
+  'verify-ca': { verify: 'ca' },
+  'verify-full': { verify: 'full' },
+}
+
+/** Answers what is wrong with the URL as text, which never repeats the URL: it may hold a password. */
+export function parsePostgresUrl(text: string): PostgresAddress | string {
+  const url = readUrl(text)
+  if (url === undefined)
+    return 'cannot be read as a URL; characters such as @, / and % in the password are written in percent-encoding'
+  const of = (name: string) => url.parameters.get(name) ?? undefined
+  const unknown = [...url.parameters.keys()].find(name => !PARAMETERS.includes(name))
+  if (unknown !== undefined) return `has the parameter \`${unknown}\`; known are ${PARAMETERS.join(', ')}`
+  const { user, password, database } = url
+  const host = of('host') ?? url.host
+  if (host === '' || database === '' || user === '')
+    return 'names no user, host or database: write postgres://user@host:5432/database'
+  const schema = of('schema') ?? DEFAULT_SCHEMA
+  if (!SCHEMA_NAME.test(schema)) return 'names a schema that is not lower-case letters, digits and _'
+  const mode = of('sslmode') ?? 'disable'
+  if (!Object.hasOwn(SSL_MODES, mode))
+    return `has sslmode=${mode}; known are ${Object.keys(SSL_MODES).join(', ')}`
+  const tls = SSL_MODES[mode]
+  const rootCert = of('sslrootcert')
+  if (rootCert !== undefined && (tls === undefined || tls.verify === 'none'))
+    return 'has sslrootcert, which counts with sslmode=verify-ca or verify-full only'
+  const passwordFile = of('password_file')
+  if (password !== '' && passwordFile !== undefined)
+    return 'has a password and a password_file; give one of them'
+  return {
+    host,
+    port: url.port,
+    database,
+    user,
+    ...(password !== '' && { password: new Secret(password) }),
+    ...(passwordFile !== undefined && { passwordFile }),
+    schema,
+    ...(tls !== undefined && { tls: { ...tls, ...(rootCert !== undefined && { rootCert }) } }),
+  }
+}
+
+function readUrl(text: string) {
+  try {
+    const { username, password, hostname, port, pathname, searchParams } = new URL(text)
+    return {
+      user: decodeURIComponent(username),
+      password: decodeURIComponent(password),
+      // An IPv6 address stands in brackets.
+      host: decodeURIComponent(hostname).replace(/^\[(.*)\]$/, '$1'),
+      port: port === '' ? DEFAULT_PORT : Number(port),
+      database: decodeURIComponent(pathname.slice(1)),
+      parameters: searchParams,
+    }
+  } catch {
+    return undefined
+  }
+}
+
+/** For messages: everything but the password. */
+export function placeOf({ user, host, port, database, schema }: PostgresAddress): string {
+  const at = host.includes(':') ? `[${host}]` : host
+  return `postgres://${user}@${at}:${port}/${database}${schema === DEFAULT_SCHEMA ? '' : `?schema=${schema}`}`
+}

@@ -1,0 +1,138 @@
+/**
+ * A PostgreSQL server for the length of a test file, on a free loopback port, with its data in a temporary folder. It may be stopped,
+ * also as a crash would, and started again on the same data. PostgreSQL refuses to run as root, so under root it runs as `nobody`.
+ */
+import { chmodSync, chownSync, cpSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Client } from 'pg'
+import { type PostgresAddress, parsePostgresUrl } from '../../shared/metadata/postgres/address.ts'
+import { runStep } from './cache.ts'
+import { installPostgres } from './install.ts'
+import { dataFolder, freePort, removeFolder, type ServerProcess, startProcess } from './server-process.ts'
+
+const USER = 'tidewater'
+const PASSWORD = 'a/secret@word'
+const UNPRIVILEGED = 'nobody'
+
+export interface PostgresServer {
+  readonly port: number
+  /** Of the database `tidewater`, as its owner, who is a superuser. */
+  readonly url: string
+  /** In a schema of its own, which `migrate` makes. */
+  address(schema: string): PostgresAddress
+  /** Answers rows, from a connection of its own. */
+  query(text: string): Promise<readonly Record<string, unknown>[]>
+  /** `immediate` is what a crash leaves: no checkpoint, connections cut, recovery at the next start. */
+  stop(mode: 'fast' | 'immediate'): void
+  start(): Promise<void>
+  /** Runs one of PostgreSQL's client programs against this server. */
+  run(program: string, args: readonly string[]): string
+  remove(): Promise<void>
+}
+
+export interface PostgresOptions {
+  /** Wait for the disk at each commit; tests that crash only processes need not. */
+  readonly fsync?: boolean
+  readonly settings?: Readonly<Record<string, string>>
+}
+
+export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
+  const folder = dataFolder('postgres')
+  const isRoot = process.getuid?.() === 0
+  const bin = reachable(await installPostgres(), folder, isRoot)
+  const data = join(folder, 'data')
+  const passwordFile = join(folder, 'password')
+  writeFileSync(passwordFile, PASSWORD)
+  mkdirSync(data, { mode: 0o700 })
+  if (isRoot) {
+    const { uid, gid } = idsOf(UNPRIVILEGED)
+    for (const path of [folder, data, passwordFile]) chownSync(path, uid, gid)
+  }
+  const asUser = (program: string, ...args: readonly string[]): [string, ...string[]] =>
+    isRoot
+      ? [
+          'setpriv',
+          `--reuid=${UNPRIVILEGED}`,
+          '--regid=nogroup',
+          '--clear-groups',
+          join(bin, program),
+          ...args,
+        ]
+      : [join(bin, program), ...args]
+  const auth = ['--auth=scram-sha-256', `--pwfile=${passwordFile}`]
+  runStep(
+    'Making a PostgreSQL data folder',
+    asUser('initdb', '-D', data, '-U', USER, ...auth, '--encoding=UTF8', '--locale=C.UTF-8', '--no-sync'),
+    { cwd: folder },
+  )
+  const port = await freePort()
+  const settings = {
+    listen_addresses: '127.0.0.1',
+    port: String(port),
+    unix_socket_directories: folder,
+    max_connections: '200',
+    fsync: options.fsync === true ? 'on' : 'off',
+    ...options.settings,
+  }
+  const url = (database: string) =>
+    `postgres://${USER}:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/${database}`
+  const query = async (text: string, database = USER) => {
+    const client = new Client({ connectionString: url(database) })
+    client.on('error', () => undefined)
+    try {
+      await client.connect()
+      return (await client.query<Record<string, unknown>>(text)).rows
+    } finally {
+      await client.end()
+    }
+  }
+  let running: ServerProcess | undefined
+  async function start(): Promise<void> {
+    const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+    const [program, ...rest] = asUser('postgres', '-D', data, ...args)
+    running = await startProcess({
+      name: 'PostgreSQL',
+      program,
+      args: rest,
+      cwd: folder,
+      isReady: async () => (await query('select 1', 'postgres')).length === 1,
+    })
+  }
+  await start()
+  await query(`create database ${USER}`, 'postgres')
+  return {
+    port,
+    url: url(USER),
+    address(schema) {
+      const address = parsePostgresUrl(`${url(USER)}?schema=${schema}`)
+      if (typeof address === 'string') throw new Error(address)
+      return address
+    },
+    query,
+    stop(mode) {
+      runStep('Stopping PostgreSQL', asUser('pg_ctl', 'stop', '-D', data, '-m', mode, '-w'), { cwd: folder })
+    },
+    start,
+    run: (program, args) =>
+      runStep(`Running ${program}`, [join(bin, program), ...args], { env: { PGPASSWORD: PASSWORD } }),
+    async remove() {
+      // It would wait for its clients to leave when asked by SIGTERM; what they leave behind here is of no interest.
+      await running?.stop({ kill: true })
+      removeFolder(folder)
+    },
+  }
+}
+
+/** The programs where the unprivileged user reaches them: an unpacked package may lie in a home that only root enters. */
+function reachable(bin: string, folder: string, isRoot: boolean): string {
+  if (!isRoot || bin.startsWith('/usr/')) return bin
+  chmodSync(folder, 0o755)
+  const copy = join(folder, 'programs')
+  cpSync(join(bin, '../../../../..'), copy, { recursive: true })
+  return join(copy, 'usr/lib/postgresql/15/bin')
+}
+
+function idsOf(user: string): { uid: number; gid: number } {
+  const id = (flag: string) => Number(runStep('Looking up a user', ['id', flag, user]).trim())
+  return { uid: id('-u'), gid: id('-g') }
+}
