@@ -23,8 +23,12 @@ const AGES = [
   [60_000, 'min'],
 ] as const
 
-/** `2.5 s`, `3.0 min`, `4.2 d`. */
+/** `2.5 s old`, `4.2 d old`; a producer's clock may be ahead of ours: `3.0 min ahead`. */
 export function ageText(ms: number): string {
+  return ms < 0 ? `${durationText(-ms)} ahead` : `${durationText(ms)} old`
+}
+
+function durationText(ms: number): string {
   for (const [unitMs, unit] of AGES) if (ms >= unitMs) return `${(ms / unitMs).toFixed(1)} ${unit}`
   return `${(ms / 1000).toFixed(1)} s`
 }

@@ -2,6 +2,7 @@ import { collectStatus, type PublicationStatus, type TableStatus } from '../../s
 import { EXIT, type ExitCode } from '../exit-code.ts'
 import { type ConfigOption, withStores } from '../load-config-file.ts'
 import { table as layOut, print, printJson } from '../terminal.ts'
+import { ageText } from '../units.ts'
 
 export async function status(options: ConfigOption & { readonly json?: boolean }): Promise<ExitCode> {
   return await withStores(options, async ({ metadata }) => {
@@ -65,7 +66,7 @@ function stateText(partition: TableStatus['partitions'][number]): string {
 }
 
 function age(atMs: number | null, nowMs: number): string {
-  return atMs === null ? 'none' : `${((nowMs - atMs) / 1000).toFixed(1)} s old`
+  return atMs === null ? 'none' : ageText(nowMs - atMs)
 }
 
 function indent(text: string): string {

@@ -49,7 +49,7 @@ function summaryCells(table: TableSummary): readonly (string | number | bigint)[
     table.data_files,
     sizeText(table.size_bytes),
     table.snapshots,
-    table.lag_ms === null ? '-' : `${ageText(table.lag_ms)} old`,
+    table.lag_ms === null ? '-' : ageText(table.lag_ms),
     table.pending_offsets,
     table.catalogs.map(catalogText).join(', ') || '-',
   ]
@@ -135,7 +135,7 @@ function sourceLines({ source_partitions, at_ms }: TableDescription): readonly s
     `${partition.topic}-${partition.partition}`,
     partition.committed_offset,
     partition.planned_offset,
-    partition.newest_record_at_ms === null ? '-' : `${ageText(at_ms - partition.newest_record_at_ms)} old`,
+    partition.newest_record_at_ms === null ? '-' : ageText(at_ms - partition.newest_record_at_ms),
     partition.state,
   ])
   return layOut([['partition', 'watermark', 'planned', 'newest record', 'state'], ...rows]).split('\n')

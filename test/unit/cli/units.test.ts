@@ -13,14 +13,14 @@ test.each([
 })
 
 test.each([
-  [0, '0.0 s'],
-  [2_540, '2.5 s'],
-  [60_000, '1.0 min'],
-  [5_400_000, '1.5 h'],
-  [864_000_000, '10.0 d'],
+  [0, '0.0 s old'],
+  [2_540, '2.5 s old'],
+  [60_000, '1.0 min old'],
+  [5_400_000, '1.5 h old'],
+  [864_000_000, '10.0 d old'],
   // A producer's clock that is ahead.
-  [-2_000, '-2.0 s'],
-])('%d ms are %s', (ms, text) => {
+  [-7_200_000, '2.0 h ahead'],
+])('%d ms are shown as %s', (ms, text) => {
   expect(ageText(ms)).toBe(text)
 })
 
