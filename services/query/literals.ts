@@ -52,7 +52,7 @@ const FUNCTIONS = new Set([
   'to_minutes',
   'to_seconds',
 ])
-/** A time less something is a time that rises with the clock; something less a time is no time, and is compared with no column. */
+/** A time less something constant rises with the clock; what is taken less of something else as the clock rises is not looked at. */
 const OPERATORS = new Set(['+', '-'])
 const MAX_DEPTH = 16
 
@@ -74,15 +74,18 @@ export function literalOf(
       const type = castType(nodeAt(node, 'cast_type'))
       const literal = child === undefined || node.try_cast !== false ? undefined : inner(child)
       if (literal === undefined || type === undefined) return undefined
+      // The time of day begins again at midnight.
+      if (literal.moving && type === 'TIME') return undefined
       return typed(`CAST(${literal.sql} AS ${type})`, literal.moving)
     }
     case 'FUNCTION': {
       const name = textAt(node, 'function_name')
       const args = nodesAt(node, 'children').map(inner)
       if (!args.every(arg => arg !== undefined)) return undefined
-      const [left, right] = args.map(arg => arg.sql)
+      const [left, right] = args
       const moving = CLOCKS.has(name) || args.some(arg => arg.moving)
-      if (OPERATORS.has(name) && args.length === 2) return typed(`(${left} ${name} ${right})`, moving)
+      if (OPERATORS.has(name) && left !== undefined && right !== undefined)
+        return name === '-' && right.moving ? undefined : typed(`(${left.sql} ${name} ${right.sql})`, moving)
       return FUNCTIONS.has(name)
         ? typed(`${name}(${args.map(arg => arg.sql).join(', ')})`, moving)
         : undefined

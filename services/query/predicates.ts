@@ -262,6 +262,8 @@ function columnOf(node: SyntaxNode, scope: Scope, source: Source): PredicateColu
   const [first = '', ...rest] = path
   const named = scope.sources.filter(other => other.names.includes(first))
   const holding = scope.sources.filter(other => findField(other.schema.fields, first) !== undefined)
+  // `shop.orders.id` is a column of `shop.orders` before it is a member of a column `shop`.
+  if (rest.length > 1 && scope.sources.some(other => isSchemaOf(first, other))) return undefined
   if (named.length > 0 && rest.length > 0) {
     // A name that could be a table and a column at once is left to DuckDB.
     if (holding.length > 0 || named.length !== 1 || named[0] !== source) return undefined
@@ -270,6 +272,11 @@ function columnOf(node: SyntaxNode, scope: Scope, source: Source): PredicateColu
   if (scope.opaque || holding.length !== 1 || holding[0] !== source || scope.aliases.has(first))
     return undefined
   return primitiveAt(source.schema.fields, path)
+}
+
+function isSchemaOf(name: string, { node }: Source): boolean {
+  const { catalog, schema } = referenceOf(node)
+  return [catalog, schema].some(part => part.toLowerCase() === name)
 }
 
 function isNameInScope(name: string, scope: Scope): boolean {

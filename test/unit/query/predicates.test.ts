@@ -15,6 +15,15 @@ const A = schemaOf(
   field(3, 'current_date', { kind: 'int' }),
   field(4, 's', { kind: 'struct', fields: [field(5, 'a', { kind: 'int' })] }),
 )
+/** A column named as its table's namespace, with a member named as its table. */
+const C = schemaOf(
+  field(1, 'id', { kind: 'long' }),
+  field(2, 'daytime', { kind: 'time' }),
+  field(3, 'n', {
+    kind: 'struct',
+    fields: [field(4, 'c', { kind: 'struct', fields: [field(5, 'id', { kind: 'long' })] })],
+  }),
+)
 const B = schemaOf(field(1, 'id', { kind: 'long' }), field(2, 'y', { kind: 'int' }))
 
 let fixture: QueryFixture
@@ -23,6 +32,8 @@ beforeAll(async () => {
   const a = [0, 1, 2, 3].map(x => [{ id: BigInt(x), x, current_date: x, s: { a: x } }])
   await fixture.add({ name: 'n.a', schema: A, files: a })
   await fixture.add({ name: 'n.b', schema: B, files: [0, 1, 2, 3].map(y => [{ id: BigInt(y), y }]) })
+  const c = [0n, 1n].map(id => [{ id, daytime: 0n, n: { c: { id: id + 7n } } }])
+  await fixture.add({ name: 'n.c', schema: C, files: c })
   // An alias of one table that is a column of it too.
   await fixture.add({ name: 'n.s', schema: A, files: a })
 })
@@ -91,6 +102,13 @@ describe('nothing is pruned', () => {
     ['by a name that SELECT gives to something else', 'SELECT x + 1 AS id FROM n.a WHERE id = 1', 'a4'],
     ['by a column that two tables have', 'FROM n.a, n.b WHERE a.id = b.id AND b.y + a.x > 3', 'a4 b4'],
     ['by a name that may be a table and a column', 'FROM n.s WHERE s.a = 1', 's4'],
+    ['by a name that may begin with a namespace or a column', 'FROM n.c WHERE n.c.id = 1', 'c2'],
+    [
+      'by a number that falls as the clock rises',
+      "FROM n.a WHERE x > DATE '9000-01-01' - current_date()",
+      'a4',
+    ],
+    ['by a time of the day, which begins again', 'FROM n.c WHERE daytime > CAST(now() AS TIME)', 'c2'],
     ['by columns renamed in FROM', 'FROM n.a AS t(x, id) WHERE x = 1', 'a4'],
     ['by a name that a subquery may have too', 'FROM n.a, (SELECT 7 AS z) WHERE x = 1', 'a4'],
     ['by what comes after windows', 'SELECT id FROM n.a QUALIFY row_number() OVER (ORDER BY id) = 1', 'a4'],
