@@ -28,11 +28,17 @@ export interface Statement<P, R> {
 /** Any statement, as runners see it. */
 export type AnyStatement = Statement<never, unknown>
 
+/** A statement with its parameters. */
+export interface Query<R> {
+  readonly statement: Statement<never, R>
+  readonly parameters: object
+}
+
 export type Step =
   /** Answered by the database's clock, Unix ms, as a bigint. */
   | { readonly kind: 'now' }
-  /** Answered by an array of rows, their integers as bigint. */
-  | { readonly kind: 'rows'; readonly statement: AnyStatement; readonly parameters: object }
+  /** Answered by an array of rows for each query, their integers as bigint. */
+  | { readonly kind: 'rows'; readonly queries: readonly Query<unknown>[] }
   /** Runs once for each set of parameters; answered by the number of rows changed, summed, where they are counted. */
   | {
       readonly kind: 'change'
@@ -86,34 +92,46 @@ export function* now(): Steps<bigint> {
   return answer
 }
 
-export function* all<P extends object, R>(query: Statement<P, R>, parameters: P): Steps<readonly R[]> {
-  const rows = yield { kind: 'rows', statement: query, parameters }
+export function query<P extends object, R>(of: Statement<P, R>, parameters: P): Query<R> {
+  return { statement: of, parameters }
+}
+
+/** Runs queries of which none needs the answer of another: a database over the network is asked once for all of them. */
+export function* together<Rs extends readonly unknown[]>(
+  ...queries: { readonly [K in keyof Rs]: Query<Rs[K]> }
+): Steps<{ readonly [K in keyof Rs]: readonly Rs[K][] }> {
+  const answers = yield { kind: 'rows', queries }
   // The tables are strictly typed and created by the migrations that this code ships with, so rows have the types that Kysely derived.
-  return rows as readonly R[]
+  return answers as { readonly [K in keyof Rs]: readonly Rs[K][] }
+}
+
+export function* all<P extends object, R>(of: Statement<P, R>, parameters: P): Steps<readonly R[]> {
+  const [rows] = yield* together<[R]>(query(of, parameters))
+  return rows
 }
 
 /** The first row, if any. */
-export function* first<P extends object, R>(query: Statement<P, R>, parameters: P): Steps<R | undefined> {
-  const rows = yield* all(query, parameters)
+export function* first<P extends object, R>(of: Statement<P, R>, parameters: P): Steps<R | undefined> {
+  const rows = yield* all(of, parameters)
   return rows[0]
 }
 
 /** The change may be sent later, with the next statement that is answered: its failure ends the transaction all the same. */
-export function* change<P extends object>(query: Statement<P, unknown>, parameters: P): Steps<void> {
-  yield* changeMany(query, [parameters])
+export function* change<P extends object>(of: Statement<P, unknown>, parameters: P): Steps<void> {
+  yield* changeMany(of, [parameters])
 }
 
 /** Runs the statement for each set of parameters. */
-export function* changeMany<P extends object>(query: Statement<P, unknown>, sets: readonly P[]): Steps<void> {
-  if (sets.length > 0) yield { kind: 'change', statement: query, sets, isCounted: false }
+export function* changeMany<P extends object>(of: Statement<P, unknown>, sets: readonly P[]): Steps<void> {
+  if (sets.length > 0) yield { kind: 'change', statement: of, sets, isCounted: false }
 }
 
 /** The number of rows changed, summed. */
 export function* countChanged<P extends object>(
-  query: Statement<P, unknown>,
+  of: Statement<P, unknown>,
   sets: readonly P[],
 ): Steps<number> {
-  const changes = yield { kind: 'change', statement: query, sets, isCounted: true }
+  const changes = yield { kind: 'change', statement: of, sets, isCounted: true }
   invariant(
     typeof changes === 'number',
     `a statement answered ${String(changes)} instead of a number of rows`,

@@ -10,6 +10,7 @@ import { createSqlMetadataStore, type TransactionRunner } from '../../shared/met
 import { openConnection, type SqliteConnection } from '../../shared/metadata/sqlite/connection.ts'
 import { migrate } from '../../shared/metadata/sqlite/migrate.ts'
 import {
+  type AnyStatement,
   change,
   compileStatement,
   insertStatement,
@@ -103,7 +104,17 @@ function check(
   held: ReadonlySet<string>,
   step: Extract<Step, { kind: 'rows' | 'change' }>,
 ): void {
-  const { sql } = compileStatement(writer, step.statement)
+  if (step.kind === 'change') return checkChange(db, held, step.statement, step.sets)
+  for (const { statement, parameters } of step.queries) checkChange(db, held, statement, [parameters])
+}
+
+function checkChange(
+  db: SqliteConnection['db'],
+  held: ReadonlySet<string>,
+  statement: AnyStatement,
+  sets: readonly object[],
+): void {
+  const { sql } = compileStatement(writer, statement)
   const target = /^\s*(?:insert into|update|delete from)\s+"?(\w+)"?/i.exec(sql)?.[1]
   if (target === undefined) return
   const needed = OTHERS[target]
@@ -111,7 +122,7 @@ function check(
     if (!held.has(needed)) throw new Error(`${target} is changed without the lock of ${needed}: ${sql}`)
     return
   }
-  for (const parameters of step.kind === 'rows' ? [step.parameters] : step.sets) {
+  for (const parameters of sets) {
     const owners = Object.entries(OWNERS).flatMap(([name, query]) => {
       const value: unknown = Reflect.get(parameters, name)
       return typeof value === 'string' || typeof value === 'bigint' ? rowsOf(db, query, value) : []

@@ -112,10 +112,12 @@ async function runSteps<T>(
       case 'now':
         return clock === undefined ? (await opening()).now_ms : BigInt(Math.floor(clock()))
       case 'rows': {
-        const answered = pipeline.post(boundQuery(step.statement, step.parameters))
+        const answered = step.queries.map(query =>
+          pipeline.post(boundQuery(query.statement, query.parameters)),
+        )
         await pipeline.flush()
         await opening()
-        return (await answered).rows
+        return (await Promise.all(answered)).map(({ rows }) => rows)
       }
       case 'change': {
         const answered: Promise<QueryResult>[] = []

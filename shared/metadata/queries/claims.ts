@@ -9,7 +9,7 @@ import type { ClaimOutcome, TaskFailure } from '../metadata-store.ts'
 import { toNumber } from '../rows.ts'
 import { change, now, type Steps, statement } from '../steps.ts'
 import { nameOf, requireSource, stopSource } from './partitions.ts'
-import { requireTable, stopTable } from './tables.ts'
+import { stopTable } from './tables.ts'
 import {
   findTask,
   finishTask,
@@ -17,11 +17,12 @@ import {
   insertTask,
   moveSliceToOwnTask,
   noteError,
+  type ReachedSlice,
   requeueTask,
   type Slice,
   setSliceState,
-  slicesOf,
   type Task,
+  type TaskOfTable,
   taskOf,
 } from './task-rows.ts'
 
@@ -46,14 +47,14 @@ export function* claimTask(
   taskId: string,
   claim: { readonly token: string; readonly leaseMs: number; readonly worker: string },
 ): Steps<ClaimOutcome> {
-  const task = yield* findTask(taskId)
-  if (task === undefined) return { kind: 'missing' }
+  const found = yield* findTask(taskId)
+  if (found === undefined) return { kind: 'missing' }
+  const { task, slices: planned } = found
   if (task.state === 'parked') return { kind: 'stopped' }
   if (task.state !== 'queued' && task.state !== 'claimed') return { kind: 'missing' }
   const nowMs = yield* now()
   if (isHeld(task, nowMs)) return { kind: 'held' }
-  if ((yield* requireTable(task.table_id)).state !== 'active') return { kind: 'stopped' }
-  const planned = yield* slicesOf(task)
+  if (task.table_state !== 'active') return { kind: 'stopped' }
   const slices = planned.filter(slice => slice.source_state === 'active')
   if (slices.length === 0) return { kind: 'stopped' }
   if (task.state === 'queued' && task.not_before_ms > nowMs) return { kind: 'not_yet' }
@@ -94,28 +95,31 @@ function isHeld(task: Task, nowMs: bigint): boolean {
 }
 
 /** The task when the claim counts now; `undefined` when it was lost. */
-export function* findClaimed(claim: Pick<Claim, 'taskId' | 'token'>): Steps<Task | undefined> {
-  const task = yield* findTask(claim.taskId)
-  if (task === undefined || task.claim_token !== claim.token) return undefined
-  return isHeld(task, yield* now()) ? task : undefined
+export function* findClaimed(
+  claim: Pick<Claim, 'taskId' | 'token'>,
+): Steps<{ readonly task: TaskOfTable; readonly slices: readonly ReachedSlice[] } | undefined> {
+  const found = yield* findTask(claim.taskId)
+  if (found === undefined || found.task.claim_token !== claim.token) return undefined
+  return isHeld(found.task, yield* now()) ? found : undefined
 }
 
 export function* extendClaim(claim: Pick<Claim, 'taskId' | 'token'>, leaseMs: number): Steps<boolean> {
-  const task = yield* findClaimed(claim)
-  if (task === undefined) return false
+  const found = yield* findClaimed(claim)
+  if (found === undefined) return false
+  const { task } = found
   const leaseUntilMs = (yield* now()) + BigInt(Math.ceil(leaseMs))
   yield* change(updateLease, { taskKey: task.task_key, leaseUntilMs })
   return true
 }
 
 export function* failTask(failure: TaskFailure): Steps<boolean> {
-  const task = yield* findClaimed(failure.claim)
-  if (task === undefined) return false
+  const found = yield* findClaimed(failure.claim)
+  if (found === undefined) return false
+  const { task, slices } = found
   const { code, message, next } = failure
   const nowMs = yield* now()
   const attempts = task.attempts + 1n
   yield* noteError(task, { code, message })
-  const slices = yield* slicesOf(task)
   switch (next.kind) {
     case 'retry':
       yield* requeueTask(task, { attempts, notBeforeMs: nowMs + BigInt(Math.ceil(next.delayMs)) })

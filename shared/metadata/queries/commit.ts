@@ -27,16 +27,8 @@ import {
 import { findClaimed } from './claims.ts'
 import { giveTopicOffsets } from './dead-letter-topics.ts'
 import { appendEvent } from './events.ts'
-import { findDeadLetterTable, raiseVersion } from './tables.ts'
-import {
-  findTaskByKey,
-  finishTask,
-  type Slice,
-  setSliceState,
-  slicesOf,
-  type Task,
-  taskOf,
-} from './task-rows.ts'
+import { findDeadLetterTable, raiseVersion, raiseVersionFrom } from './tables.ts'
+import { findTaskByKey, finishTask, type Slice, setSliceState, type Task, taskOf } from './task-rows.ts'
 import { passWatermark } from './watermark.ts'
 
 const insertFile = insertStatement('data_file', [
@@ -99,9 +91,9 @@ const selectDoneAt = sqlStatement<{ sourceKey: bigint; offset: bigint }, DoneSli
 )
 
 export function* commitTask(commit: TaskCommit): Steps<TaskCommitOutcome> {
-  const task = yield* findClaimed(commit.claim)
-  if (task === undefined) return { kind: 'fenced' }
-  const slices = yield* slicesOf(task)
+  const found = yield* findClaimed(commit.claim)
+  if (found === undefined) return { kind: 'fenced' }
+  const { task, slices } = found
   assertCommitAddsUp(taskOf(task, slices), commit)
   const isLive = slices.every(slice => slice.start_offset === slice.committed_offset)
   invariant(
@@ -109,14 +101,14 @@ export function* commitTask(commit: TaskCommit): Steps<TaskCommitOutcome> {
     `task ${task.task_id} mixes ${slices.length} partitions and does not begin at their watermarks`,
   )
 
-  const version = isLive ? yield* raiseVersion(task.table_id) : undefined
+  const version = isLive ? yield* raiseVersionFrom(task.table_id, task.table_version) : undefined
   yield* keepFiles(task, commit, version)
   yield* keepAccounts(task, slices, commit)
   yield* reportGaps(task, commit)
   if (version === undefined) {
     for (const slice of slices) yield* setSliceState(slice, 'done')
     yield* finishTask(task, 'staged')
-    return { kind: 'committed', state: 'staged', tableVersion: yield* versionOf(task) }
+    return { kind: 'committed', state: 'staged', tableVersion: task.table_version }
   }
   yield* finishTask(task, 'committed')
   if (commit.deadLetters.length > 0) yield* countLetters(task)
@@ -133,19 +125,10 @@ export function* commitTask(commit: TaskCommit): Steps<TaskCommitOutcome> {
   }
   let tableVersion = version
   for (const slice of slices) {
+    if (slice.staged_behind === 0n) continue
     tableVersion = (yield* takeStaged(slice.source_key, slice.end_offset)) ?? tableVersion
   }
   return { kind: 'committed', state: 'committed', tableVersion }
-}
-
-const selectVersion = statement((db, p: { tableId: string }) =>
-  db.selectFrom('iceberg_table').select('version').where('table_id', '=', p.tableId),
-)
-
-function* versionOf(task: Task): Steps<bigint> {
-  const row = yield* first(selectVersion, { tableId: task.table_id })
-  invariant(row !== undefined, `task ${task.task_id} belongs to no table`)
-  return row.version
 }
 
 /** `version` is the one at which the task's rows become live; without it they are staged. */

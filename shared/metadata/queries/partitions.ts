@@ -4,7 +4,19 @@ import { AppError, invariant } from '../../runtime/errors.ts'
 import type { Row } from '../database.ts'
 import type { OperatorNote, PartitionId, SourcePartition } from '../metadata-store.ts'
 import { partitionOf, toNumber } from '../rows.ts'
-import { all, change, first, insertStatement, now, type Steps, sqlStatement, statement } from '../steps.ts'
+import {
+  all,
+  change,
+  first,
+  insertStatement,
+  now,
+  type Query,
+  query,
+  type Steps,
+  sqlStatement,
+  statement,
+  together,
+} from '../steps.ts'
 import { appendEvent } from './events.ts'
 import { requeueParkedTasksOf } from './task-rows.ts'
 
@@ -81,7 +93,12 @@ export function nameOf(id: { readonly topic: string; readonly partition: number 
 }
 
 export function* findSource(id: PartitionId): Steps<Source | undefined> {
-  return yield* first(selectCurrent, { tableId: id.tableId, topic: id.topic, partition: id.partition })
+  const [[source]] = yield* together<[Source]>(querySource(id))
+  return source
+}
+
+export function querySource({ tableId, topic, partition }: PartitionId): Query<Source> {
+  return query(selectCurrent, { tableId, topic, partition })
 }
 
 export function* requireSource(id: PartitionId): Steps<Source> {

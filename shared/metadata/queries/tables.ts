@@ -8,7 +8,18 @@ import type { Row } from '../database.ts'
 import { jsonText } from '../json-columns.ts'
 import type { NewTable, OperatorNote, TableDetail } from '../metadata-store.ts'
 import { schemaOf, specOf, tableOf } from '../rows.ts'
-import { all, change, first, insertStatement, now, type Steps, statement, takeLock } from '../steps.ts'
+import {
+  all,
+  change,
+  first,
+  insertStatement,
+  now,
+  type Query,
+  query,
+  type Steps,
+  statement,
+  takeLock,
+} from '../steps.ts'
 import { tableLocationTaken } from '../table-location-taken.ts'
 import { appendEvent } from './events.ts'
 import { restartClocksOf } from './partitions.ts'
@@ -67,8 +78,19 @@ const addToVersion = statement((db, p: { tableId: string }) =>
     .returning('version'),
 )
 
+const setVersion = statement((db, p: { tableId: string; version: bigint }) =>
+  db.updateTable('iceberg_table').set({ version: p.version }).where('table_id', '=', p.tableId),
+)
+
 export function* requireTable(tableId: string): Steps<Row<'iceberg_table'>> {
-  const table = yield* first(selectTableById, { tableId })
+  return foundTable(tableId, yield* first(selectTableById, { tableId }))
+}
+
+export function queryTable(tableId: string): Query<Row<'iceberg_table'>> {
+  return query(selectTableById, { tableId })
+}
+
+export function foundTable(tableId: string, table: Row<'iceberg_table'> | undefined): Row<'iceberg_table'> {
   if (table !== undefined) return table
   throw new AppError({
     code: 'table-unknown',
@@ -76,6 +98,12 @@ export function* requireTable(tableId: string): Steps<Row<'iceberg_table'>> {
     message: `The metadata database has no table with the id ${tableId}. Was the database replaced while Tidewater was running? Restart it.`,
     details: { tableId },
   })
+}
+
+/** Raises the version that the caller has read under the table's lock; answers the new one. */
+export function* raiseVersionFrom(tableId: string, version: bigint): Steps<bigint> {
+  yield* change(setVersion, { tableId, version: version + 1n })
+  return version + 1n
 }
 
 export function* findDeadLetterTable(parentTableId: string): Steps<Row<'iceberg_table'> | undefined> {

@@ -4,7 +4,17 @@ import type { ConvertTask, TaskSlice } from '../../flow.ts'
 import type { Row, SliceState } from '../database.ts'
 import { segmentsFromJson } from '../json-columns.ts'
 import { toNumber } from '../rows.ts'
-import { all, change, first, insertStatement, type Steps, sqlStatement, statement } from '../steps.ts'
+import {
+  all,
+  change,
+  first,
+  insertStatement,
+  query,
+  type Steps,
+  sqlStatement,
+  statement,
+  together,
+} from '../steps.ts'
 
 export type Task = Row<'convert_task'>
 
@@ -18,8 +28,20 @@ export interface Slice extends Row<'task_slice'> {
   readonly source_state: Row<'source_partition'>['state']
 }
 
-const selectTask = statement((db, p: { taskId: string }) =>
-  db.selectFrom('convert_task').selectAll().where('task_id', '=', p.taskId),
+/** The task with what is decided by of its table. */
+export interface TaskOfTable extends Task {
+  readonly table_state: Row<'iceberg_table'>['state']
+  readonly table_version: bigint
+}
+
+/** A slice, and whether one that begins where it ends waits for it. */
+export interface ReachedSlice extends Slice {
+  readonly staged_behind: bigint
+}
+
+const selectTask = sqlStatement<{ taskId: string }, TaskOfTable>(
+  p => sql`select convert_task.*, iceberg_table.state as table_state, iceberg_table.version as table_version
+    from convert_task join iceberg_table using (table_id) where task_id = ${p.taskId}`,
 )
 const selectTaskByKey = statement((db, p: { taskKey: bigint }) =>
   db.selectFrom('convert_task').selectAll().where('task_key', '=', p.taskKey),
@@ -29,6 +51,12 @@ const sliceColumns = sql`task_slice.*, source_partition.topic, source_partition.
 const selectSlices = sqlStatement<{ taskKey: bigint }, Slice>(
   p => sql`select ${sliceColumns} from task_slice join source_partition using (source_key)
     where task_key = ${p.taskKey} order by position`,
+)
+const selectSlicesById = sqlStatement<{ taskId: string }, ReachedSlice>(
+  p => sql`select ${sliceColumns}, (select count(*) from task_slice n where n.source_key = task_slice.source_key
+      and n.start_offset = task_slice.end_offset and n.state in ('planned', 'done') and n.state = 'done') as staged_behind
+    from task_slice join source_partition using (source_key)
+    where task_key = (select task_key from convert_task where task_id = ${p.taskId}) order by position`,
 )
 const insertTaskRow = statement(
   (
@@ -113,8 +141,15 @@ const selectParkedOf = sqlStatement<{ sourceKey: bigint }, { task_key: bigint }>
       and convert_task.state = 'parked'`,
 )
 
-export function* findTask(taskId: string): Steps<Task | undefined> {
-  return yield* first(selectTask, { taskId })
+/** The task with its slices, as `slicesOf` answers them. */
+export function* findTask(
+  taskId: string,
+): Steps<{ readonly task: TaskOfTable; readonly slices: readonly ReachedSlice[] } | undefined> {
+  const [[task], slices] = yield* together<[TaskOfTable, ReachedSlice]>(
+    query(selectTask, { taskId }),
+    query(selectSlicesById, { taskId }),
+  )
+  return task === undefined ? undefined : { task, slices: countingSlices(task, slices) }
 }
 
 export function* findTaskByKey(taskKey: bigint): Steps<Task | undefined> {
@@ -123,7 +158,10 @@ export function* findTaskByKey(taskKey: bigint): Steps<Task | undefined> {
 
 /** The task's slices in order. One that was moved elsewhere is left out, unless the whole task is over without a commit. */
 export function* slicesOf(task: Task): Steps<readonly Slice[]> {
-  const slices = yield* all(selectSlices, { taskKey: task.task_key })
+  return countingSlices(task, yield* all(selectSlices, { taskKey: task.task_key }))
+}
+
+function countingSlices<S extends Slice>(task: Task, slices: readonly S[]): readonly S[] {
   return task.state === 'cancelled' ? slices : slices.filter(slice => slice.state !== 'cancelled')
 }
 

@@ -1,13 +1,14 @@
 /** Planning tasks, and listing them. */
 import { sql } from 'kysely'
 import { invariant } from '../../runtime/errors.ts'
+import type { Row } from '../database.ts'
 import { segmentsToJson, segmentToJson } from '../json-columns.ts'
 import type { NewTask, OperatorNote, TaskRecord, TaskState } from '../metadata-store.ts'
 import { present, toNumber } from '../rows.ts'
-import { all, change, now, type Steps, sqlStatement, statement } from '../steps.ts'
+import { all, change, now, type Steps, sqlStatement, statement, together } from '../steps.ts'
 import { appendEvent } from './events.ts'
-import { activateSource, findSource, nameOf, type Source } from './partitions.ts'
-import { requireTable } from './tables.ts'
+import { activateSource, nameOf, querySource, type Source } from './partitions.ts'
+import { foundTable, queryTable, requireTable } from './tables.ts'
 import { findTask, insertSlice, insertTask, requeueTask, slicesOf, type Task, taskOf } from './task-rows.ts'
 
 const updatePlanned = statement(
@@ -55,12 +56,16 @@ const ALL_STATES: readonly TaskState[] = ['queued', 'claimed', 'staged', 'commit
 
 export function* planTask(task: NewTask): Steps<{ readonly kind: 'planned' } | { readonly kind: 'stale' }> {
   assertWellFormed(task)
-  const table = yield* requireTable(task.tableId)
+  const [[row], ...found] = yield* together<[Row<'iceberg_table'>, ...Source[]]>(
+    queryTable(task.tableId),
+    ...task.slices.map(slice => querySource({ tableId: task.tableId, ...slice })),
+  )
+  const table = foundTable(task.tableId, row)
   invariant(table.kind === 'rows', `task ${task.taskId} is planned for the dead-letter table ${table.name}`)
   if (table.state !== 'active') return { kind: 'stale' }
   const sources: Source[] = []
-  for (const slice of task.slices) {
-    const source = yield* findSource({ tableId: task.tableId, ...slice })
+  for (const [position, slice] of task.slices.entries()) {
+    const source = found[position]?.[0]
     if (source === undefined || source.state !== 'active') return { kind: 'stale' }
     if (toNumber(source.incarnation) !== slice.incarnation) return { kind: 'stale' }
     if (source.planned_offset !== slice.startOffset) return { kind: 'stale' }
@@ -163,10 +168,10 @@ export function* unparkTask(
   taskId: string,
   note: OperatorNote,
 ): Steps<{ readonly kind: 'unparked' | 'missing' }> {
-  const task = yield* findTask(taskId)
-  if (task?.state !== 'parked') return { kind: 'missing' }
+  const found = yield* findTask(taskId)
+  if (found?.task.state !== 'parked') return { kind: 'missing' }
+  const { task, slices } = found
   yield* requeueTask(task, { attempts: 0n, notBeforeMs: 0n })
-  const slices = yield* slicesOf(task)
   for (const slice of slices) yield* activateSource(slice.source_key)
   yield* appendEvent({
     type: 'operator.unpark',

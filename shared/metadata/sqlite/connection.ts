@@ -76,10 +76,11 @@ export function openConnection(options: SqliteOptions): SqliteConnection {
     switch (step.kind) {
       case 'now':
         return clock === undefined ? clockStatement.get()?.now_ms : BigInt(Math.floor(clock()))
-      case 'rows': {
-        const { statement, bind } = prepare(step.statement)
-        return statement.all(...bind(step.parameters))
-      }
+      case 'rows':
+        return step.queries.map(query => {
+          const { statement, bind } = prepare(query.statement)
+          return statement.all(...bind(query.parameters))
+        })
       case 'change': {
         const { statement, bind } = prepare(step.statement)
         let changes = 0

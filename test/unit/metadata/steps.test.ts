@@ -69,7 +69,7 @@ describe('compileStatement', () => {
 describe('runSteps', () => {
   it('gives each step its answer, in order, and answers what the steps return', () => {
     const seen: Step['kind'][] = []
-    const answers = [12n, [{ name: 'a' }, { name: 'b' }], [], 3]
+    const answers = [12n, [[{ name: 'a' }, { name: 'b' }]], [[]], 3]
     const result = runSteps(
       (function* () {
         const at = yield* now()
