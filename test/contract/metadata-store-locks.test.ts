@@ -104,8 +104,11 @@ function check(
   held: ReadonlySet<string>,
   step: Extract<Step, { kind: 'rows' | 'change' }>,
 ): void {
-  if (step.kind === 'change') return checkChange(db, held, step.statement, step.sets)
-  for (const { statement, parameters } of step.queries) checkChange(db, held, statement, [parameters])
+  const changes =
+    step.kind === 'change'
+      ? [step]
+      : step.queries.map(({ statement, parameters }) => ({ statement, sets: [parameters] }))
+  for (const { statement, sets } of changes) checkChange(db, held, statement, sets)
 }
 
 function checkChange(

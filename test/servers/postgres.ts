@@ -21,7 +21,7 @@ export interface PostgresServer {
   /** In a schema of its own, which `migrate` makes. */
   address(schema: string): PostgresAddress
   /** Answers rows, from a connection of its own. */
-  query(text: string): Promise<readonly Record<string, unknown>[]>
+  query(text: string, database?: string): Promise<readonly Record<string, unknown>[]>
   /** `immediate` is what a crash leaves: no checkpoint, connections cut, recovery at the next start. */
   stop(mode: 'fast' | 'immediate'): void
   start(): Promise<void>
