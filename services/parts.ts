@@ -2,7 +2,12 @@
 import { availableParallelism } from 'node:os'
 import type { Catalog } from '../catalog-adapters/catalog.ts'
 import { openCatalogs } from '../catalog-adapters/open-catalogs.ts'
-import { type Config, type MetadataConfig, storeOptionsOf } from '../shared/config/config.ts'
+import {
+  type Config,
+  type MetadataConfig,
+  type QueueConfig,
+  storeOptionsOf,
+} from '../shared/config/config.ts'
 import type { MergePolicy } from '../shared/iceberg/plan-manifests.ts'
 import type { MetadataStore } from '../shared/metadata/metadata-store.ts'
 import { openPostgresMetadataStore } from '../shared/metadata/postgres/store.ts'
@@ -83,8 +88,11 @@ function openMetadata(metadata: MetadataConfig, runtime: Runtime): MetadataStore
 export async function openParts(config: Config, runtime: Runtime, report: Report): Promise<Parts> {
   const stores = await openStores(config, runtime)
   const workers = config.limits.workers ?? availableParallelism()
+  const queue = await openQueue(config.queue, runtime, report).catch(async (error: unknown) => {
+    await stores.close()
+    throw error
+  })
   const pool = openConvertPool(workers, threadStores(config))
-  const queue = createInProcessQueue()
   return {
     ...stores,
     queue,
@@ -99,6 +107,14 @@ export async function openParts(config: Config, runtime: Runtime, report: Report
       await stores.close()
     },
   }
+}
+
+async function openQueue(queue: QueueConfig, runtime: Runtime, report: Report): Promise<TaskQueue> {
+  if (queue.kind === 'in-process') return createInProcessQueue()
+  // BullMQ takes longer to load than most commands run.
+  const { openRedisQueue } = await import('../shared/queue/redis-queue.ts')
+  const onFailure = problemOf({ report }, 'queue')
+  return await openRedisQueue({ address: queue.address, runtime, onFailure })
 }
 
 function threadStores(config: Config): ThreadStores {

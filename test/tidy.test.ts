@@ -101,7 +101,7 @@ describe('the product', () => {
 
   it('has a test for every module of shared/ that has something to run', () => {
     // What is for a server is tested with that server.
-    const kinds = /^test\/(unit|contract|property|golden|e2e\/postgres)\//
+    const kinds = /^test\/(unit|contract|property|golden|e2e\/(postgres|redis))\//
     const tests = SOURCES.filter(({ path }) => kinds.test(path))
     const tested = new Set(tests.flatMap(({ imports }) => imports.flatMap(({ path }) => path ?? [])))
     // A leaf may be tested through the module of its own area (`shared/<area>/`) that it serves.

@@ -8,6 +8,7 @@ import type { Transform } from '../iceberg/partition-spec.ts'
 import type { NestedField } from '../iceberg/schema.ts'
 import type { PostgresAddress } from '../metadata/postgres/address.ts'
 import type { OpenStoreOptions } from '../object-store/open-object-store.ts'
+import type { RedisAddress } from '../queue/redis-address.ts'
 import type { ListenAddress } from './listen-address.ts'
 import type { Secret } from './secret.ts'
 
@@ -16,6 +17,7 @@ export interface Config {
   readonly baseFolder: string
   readonly warehouse: StoreConfig
   readonly metadata: MetadataConfig
+  readonly queue: QueueConfig
   readonly sources: readonly SourceConfig[]
   readonly catalogs: readonly CatalogConfig[]
   readonly tables: readonly TableConfig[]
@@ -44,6 +46,10 @@ export type MetadataConfig =
       readonly path: string
     }
   | { readonly kind: 'postgres'; readonly address: PostgresAddress }
+
+export type QueueConfig =
+  | { readonly kind: 'in-process' }
+  | { readonly kind: 'redis'; readonly address: RedisAddress }
 
 export interface SourceConfig extends StoreConfig {
   readonly name: string

@@ -6,7 +6,7 @@ import { knownKeys } from './file-schema.ts'
 import { closest } from './suggest.ts'
 
 /** Values of these keys are never shown, wherever they came from. */
-const SECRET_KEYS = new Set(['access_key_id', 'secret_access_key', 'session_token', 'token'])
+const SECRET_KEYS = new Set(['access_key_id', 'secret_access_key', 'session_token', 'token', 'queue'])
 const MAX_SHOWN_LENGTH = 60
 
 /** What people write who know other systems. */

@@ -2,7 +2,6 @@
 
 /** Keys, by the place where they would stand; list positions are left out of the place. */
 export const DESIGNED_KEYS: Readonly<Record<string, readonly string[]>> = {
-  '': ['queue'],
   tables: [
     'sort_by',
     'retention_ttl',

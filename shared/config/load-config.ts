@@ -10,6 +10,7 @@ import { fieldSchema } from './column-schema.ts'
 import type {
   Config,
   MetadataConfig,
+  QueueConfig,
   ServerConfig,
   SourceConfig,
   StoreConfig,
@@ -194,6 +195,19 @@ function buildMetadata(metadata: MetadataConfig, baseFolder: string): MetadataCo
   }
 }
 
+function buildQueue(queue: QueueConfig, baseFolder: string): QueueConfig {
+  if (queue.kind === 'in-process') return queue
+  const { passwordFile, caFile } = queue.address
+  return {
+    ...queue,
+    address: {
+      ...queue.address,
+      ...(passwordFile !== undefined && { passwordFile: resolve(baseFolder, passwordFile) }),
+      ...(caFile !== undefined && { caFile: resolve(baseFolder, caFile) }),
+    },
+  }
+}
+
 function buildConfig(file: FileShape, tables: readonly CheckedTable[], baseFolder: string): Config {
   const warehouse = typeof file.warehouse === 'string' ? { url: file.warehouse } : file.warehouse
   const catalogNames = file.catalogs.map(catalog => catalog.name)
@@ -202,6 +216,7 @@ function buildConfig(file: FileShape, tables: readonly CheckedTable[], baseFolde
     baseFolder,
     warehouse: buildStore(warehouse, baseFolder),
     metadata: buildMetadata(file.metadata, baseFolder),
+    queue: buildQueue(file.queue, baseFolder),
     sources: file.sources.map(
       (source): SourceConfig => ({
         ...buildStore(source, baseFolder),

@@ -2,7 +2,8 @@
 import { z } from 'zod'
 import { parsePostgresUrl } from '../metadata/postgres/address.ts'
 import { parseStoreUrl } from '../object-store/open-object-store.ts'
-import type { MetadataConfig } from './config.ts'
+import { parseRedisUrl } from '../queue/redis-address.ts'
+import type { MetadataConfig, QueueConfig } from './config.ts'
 import {
   DURATION_JSON,
   integerIn,
@@ -81,6 +82,12 @@ export function parseEndpoint(value: unknown): Parsed<string> {
 }
 
 /** The path of a SQLite file is as it was written: it may be relative. */
+export function parseQueue(value: unknown): Parsed<QueueConfig> {
+  if (value === 'in-process') return { ok: true, value: { kind: 'in-process' } }
+  const parsed = parseRedisUrl(value)
+  return parsed.ok ? { ok: true, value: { kind: 'redis', address: parsed.value } } : parsed
+}
+
 export function parseMetadataUrl(value: unknown): Parsed<MetadataConfig> {
   const text = typeof value === 'string' ? value : ''
   if (/^postgres(ql)?:/i.test(text)) {

@@ -1,5 +1,5 @@
 /** The queue of the embedded shape: in this process's memory, in the order of arrival, bounded. A crash loses it, as it may. */
-import type { TaskQueue } from './task-queue.ts'
+import type { TaskQueue, Urgency } from './task-queue.ts'
 
 /** Ids that may wait; the metadata database holds the rest. */
 export const MAX_WAITING_TASKS = 100_000
@@ -8,34 +8,38 @@ type Taker = (taskId: string | undefined) => void
 
 export function createInProcessQueue(maxWaiting: number = MAX_WAITING_TASKS): TaskQueue {
   /** Sets keep the order of insertion. */
-  const waiting = new Set<string>()
+  const waiting: Readonly<Record<Urgency, Set<string>>> = { fresh: new Set(), backlog: new Set() }
+  const size = () => waiting.fresh.size + waiting.backlog.size
   /** At most one of the two holds something: an id that arrives goes to a waiting taker at once. */
   const takers = new Set<Taker>()
   let isClosed = false
 
-  function add(taskId: string): boolean {
+  function add(taskId: string, urgency: Urgency): boolean {
     if (isClosed) return false
     const [taker] = takers
     if (taker !== undefined) taker(taskId)
-    else if (waiting.has(taskId)) return true
-    else if (waiting.size >= maxWaiting) return false
-    else waiting.add(taskId)
+    else if (waiting.fresh.has(taskId) || waiting.backlog.has(taskId)) return true
+    else if (size() >= maxWaiting) return false
+    else waiting[urgency].add(taskId)
     return true
   }
 
   return {
-    enqueue: async taskIds => [...new Set(taskIds)].filter(add),
+    enqueue: async (taskIds, urgency = 'fresh') =>
+      [...new Set(taskIds)].filter(taskId => add(taskId, urgency)),
     take: async signal => {
-      const [taskId] = waiting
+      const from = waiting.fresh.size > 0 ? waiting.fresh : waiting.backlog
+      const [taskId] = from
       if (isClosed || signal.aborted) return undefined
       if (taskId === undefined) return waitForOne(takers, signal)
-      waiting.delete(taskId)
+      from.delete(taskId)
       return taskId
     },
-    size: async () => waiting.size,
+    size: async () => size(),
     close: async () => {
       isClosed = true
-      waiting.clear()
+      waiting.fresh.clear()
+      waiting.backlog.clear()
       for (const taker of takers) taker(undefined)
     },
   }

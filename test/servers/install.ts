@@ -1,9 +1,9 @@
 /**
  * Installs the real servers that tests run against; every installer may be called again at no cost and returns the program's path.
- * `node test/servers/install.ts [minio] [etcd] [postgres] [broker] [trino] [promtool]` installs the named ones (all by default) and prints where they are.
+ * `node test/servers/install.ts [minio] [etcd] [postgres] [broker] [trino] [promtool] [redis]` installs the named ones (all by default) and prints where they are.
  * Run it before the tests: a first build takes minutes, longer than a test's hook may.
  *
- * MinIO and the KafScale broker are built by Go (1.25 or later) from the module proxy, etcd, PostgreSQL and promtool are Debian's packages, unpacked
+ * MinIO and the KafScale broker are built by Go (1.25 or later) from the module proxy, etcd, PostgreSQL, promtool and Redis are Debian's packages, unpacked
  * rather than installed, so that no root is needed and no service is started. Trino comes from Maven Central.
  */
 import { spawnSync } from 'node:child_process'
@@ -23,6 +23,8 @@ const UNPACK_GOAL = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:unpa
 const PROMETHEUS_PACKAGE = 'prometheus'
 /** Debian 12's. */
 const POSTGRES_VERSION = 15
+/** The program, and those libraries of its that few other programs need. */
+const REDIS_PACKAGES = ['redis-tools', 'redis-server', 'liblzf1', 'libjemalloc2']
 
 export async function installMinio(): Promise<string> {
   const folder = await cached(`minio-${MINIO_VERSION}`, target => {
@@ -60,6 +62,20 @@ export function installEtcd(): Promise<string> {
 /** Judges metrics, alert rules and their tests as Prometheus does. */
 export function installPromtool(): Promise<string> {
   return debianProgram({ program: 'promtool', fromPackage: PROMETHEUS_PACKAGE })
+}
+
+/** It needs the libraries beside it, in `libraries`: `LD_LIBRARY_PATH` must name that folder. */
+export async function installRedis(): Promise<string> {
+  if (isOnPath('redis-server')) return 'redis-server'
+  const folder = await cached('redis', target => {
+    unpackPackages('redis-server', REDIS_PACKAGES, target)
+    const [libraries] = readdirSync(join(target, 'usr/lib')).filter(name => name.includes('-linux-'))
+    renameSync(join(target, 'usr/lib', libraries ?? ''), join(target, 'libraries'))
+    renameSync(join(target, 'usr/bin'), join(target, 'bin'))
+    for (const rest of readdirSync(target))
+      if (rest !== 'libraries' && rest !== 'bin') rmSync(join(target, rest), { recursive: true, force: true })
+  })
+  return join(folder, 'bin/redis-server')
 }
 
 /** A program on PATH is used as it is. */
@@ -147,6 +163,7 @@ const INSTALLERS: Readonly<Record<string, () => Promise<string>>> = {
   broker: installKafscaleBroker,
   trino: installTrino,
   promtool: installPromtool,
+  redis: installRedis,
 }
 
 if (import.meta.main) {

@@ -22,6 +22,8 @@ export interface ServerProcess {
   log(): string
   /** SIGTERM, then SIGKILL; `kill` sends SIGKILL at once, as a crash would. */
   stop(options?: { readonly kill?: boolean }): Promise<void>
+  /** For example SIGSTOP, which hangs it until SIGCONT. */
+  signal(name: NodeJS.Signals): void
 }
 
 export interface ServerCommand {
@@ -79,6 +81,9 @@ export async function startProcess(command: ServerCommand): Promise<ServerProces
   const server = {
     log: () => log,
     stop: (options = {}) => stopProcess(child, options.kill ?? false),
+    signal: name => {
+      child.kill(name)
+    },
   } satisfies ServerProcess
   const until = Date.now() + MAX_START_MS
   while (Date.now() < until) {

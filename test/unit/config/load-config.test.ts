@@ -181,10 +181,21 @@ tables:
   })
 })
 
+it('reads the address of a Redis queue, its files relative to the folder of tidewater.yaml', () => {
+  const url = 'rediss://ada:${PASSWORD}@cache:6380/3?ca_file=ca.pem&prefix=eu'
+  const { queue } = configOf(`${fileWithTable('')}queue: "${url}"\n`, { PASSWORD: 'hunter2' })
+  expect(queue).toMatchObject({
+    kind: 'redis',
+    address: { hosts: [{ host: 'cache', port: 6380 }], database: 3, caFile: '/conf/ca.pem', prefix: 'eu' },
+  })
+  expect(JSON.stringify(queue)).not.toContain('hunter2')
+  expect(configOf(fileWithTable('')).queue).toEqual({ kind: 'in-process' })
+})
+
 describe('mistakes', () => {
   it('are all reported at once, in the order of their lines, each with path and suggestion', () => {
     const errors = errorsOf(`warehouse: file:./lake
-queue: redis://localhost
+queue: redis:/localhost
 sources:
   - { name: s, url: file:./segments, endpont: "http://x" }
 tables:
@@ -201,10 +212,10 @@ limits: { workers: many }
     expect(errors).toEqual([
       {
         line: 2,
-        column: 1,
+        column: 8,
         path: 'queue',
-        message: '`queue` is designed but not built in this version',
-        suggestion: 'Remove it for now.',
+        message: expect.stringMatching(/^expected in-process, or redis:.*, found a value that is not shown$/),
+        suggestion: 'Characters such as / ? # in a password are written as %2F %3F %23.',
       },
       {
         line: 4,
@@ -248,8 +259,8 @@ limits: { workers: many }
         message: 'expected a whole number from 1 to 256, found "many"',
       },
     ])
-    expect(formatConfigErrors('tidewater.yaml', errors.slice(0, 1))).toBe(
-      'tidewater.yaml:2:1  queue: `queue` is designed but not built in this version\n    Remove it for now.',
+    expect(formatConfigErrors('tidewater.yaml', errors.slice(1, 2))).toBe(
+      'tidewater.yaml:4:38  sources[0].endpont: unknown key `endpont`\n    Did you mean endpoint?',
     )
   })
 
@@ -281,7 +292,6 @@ limits: { workers: many }
   })
 
   it.each([
-    ['queue: redis://x', '`queue` is designed but not built in this version'],
     [
       'sources: [ { name: k, type: kafka, url: s3://bucket, brokers: x } ]',
       '`type: kafka` is designed but not built in this version',
