@@ -42,11 +42,16 @@ export async function auditTable(context: AuditContext, table: AuditedTable): Pr
   const tally = createAuditTally(rows.name)
   // Watermarks first: files loaded after them hold every row below them, and rows above are left for the next audit.
   const lives = await loadLives(context.metadata, rows.tableId)
+  const countPurged = async () => (await context.metadata.sumAccounts(rows.tableId)).purgedDeadLetterCount
+  const purgedBefore = await countPurged()
   const audit = { lives, tally, hasPositions: metadataColumns !== 'none' }
   if (metadataColumns === 'none') await compareTotals(context, rows, tally)
   else await countPositions(context, { table: rows, paths: ROW_PATHS[metadataColumns], kind: 'rows' }, audit)
   await countPositions(context, { table: deadLetters, paths: DEAD_LETTER_PATHS, kind: 'deadLetters' }, audit)
-  await checkAccounts(context, rows, audit)
+  const kept = await checkAccounts(context, rows, audit)
+  // What retention removes while the audit reads was in the files, and is purged in the ledger that is read after them.
+  const keptTooLong = kept.count - (await countPurged()) + purgedBefore
+  if (keptTooLong > 0n) tally.add('duplicates', keptTooLong, kept.what)
   for (const life of lives) {
     if (life.coveredTo < life.committedOffset) addUncovered(life, life.committedOffset, tally)
   }
@@ -54,11 +59,16 @@ export async function auditTable(context: AuditContext, table: AuditedTable): Pr
   return tally.report()
 }
 
+/** Answers with the dead letters that the files hold and the ledger says were purged, the first of them in words. */
 async function checkAccounts(
   { metadata, source }: AuditContext,
   { tableId }: TableDetail,
   { lives, tally, hasPositions }: Audit,
-): Promise<void> {
+): Promise<{ readonly count: bigint; readonly what: string }> {
+  let kept = { count: 0n, what: '' }
+  const addKept = (count: bigint, what: string) => {
+    kept = { count: kept.count + count, what: kept.what || what }
+  }
   const covered = new Map<Life, OffsetRange[]>(lives.map(life => [life, []]))
   for (const skip of await metadata.listOperatorSkips(tableId)) {
     const life = lifeOf(lives, skip)
@@ -72,9 +82,10 @@ async function checkAccounts(
     covered.get(life)?.push(account)
     for (const range of account.ranges)
       tally.add(COUNT_OF_KIND[range.kind], range.endOffset - range.startOffset)
-    await checkAccount(account, { source, life, tally, hasPositions })
+    await checkAccount(account, { source, life, tally, hasPositions, addKept })
   }
   for (const [life, ranges] of covered) checkCoverage(life, ranges, tally)
+  return kept
 }
 
 const COUNT_OF_KIND = {

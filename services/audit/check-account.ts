@@ -13,6 +13,8 @@ export interface AccountCheck {
   readonly tally: AuditTally
   /** Whether rows carry their offsets; without, only their number can be held against the ledger. */
   readonly hasPositions: boolean
+  /** Dead letters that the files hold, and the ledger says were purged. */
+  addKept(count: bigint, what: string): void
 }
 
 export async function checkAccount(account: CommittedAccount, check: AccountCheck): Promise<void> {
@@ -34,7 +36,7 @@ export async function checkAccount(account: CommittedAccount, check: AccountChec
   if (anyIsGone) checkCounts(account, check, surplus)
   else if (purged.left > 0n) {
     const what = `offsets ${account.startOffset} to ${account.endOffset - 1n} hold ${purged.left} dead letters that the ledger says were purged`
-    tally.add('duplicates', purged.left, `${nameOfLife(check.life)}: ${what}`)
+    check.addKept(purged.left, `${nameOfLife(check.life)}: ${what}`)
   }
 }
 
@@ -73,7 +75,7 @@ function judgePart(part: Part, { life, tally, hasPositions, ranges, expected, pu
     const kind = range !== undefined && offset >= range.startOffset ? range.kind : undefined
     if ((kind === 'source_gap' || kind === 'absent') && range !== undefined) {
       // Such a range may be wide, and nearly always nothing is in it.
-      const end = earlier(range.endOffset, part.endOffset)
+      const end = lesser(range.endOffset, part.endOffset)
       if (![expected, life.rows, life.deadLetters].some(set => set?.hasAny(offset, end))) {
         offset = end - 1n
         continue
@@ -124,7 +126,7 @@ function judge({
 /** Where segments are gone: the files must hold as many offsets of the account as the ledger says; `surplus` was found already. */
 function checkCounts(
   { startOffset, endOffset, rowCount, deadLetterCount, purgedDeadLetterCount }: CommittedAccount,
-  { life, tally }: AccountCheck,
+  { life, tally, addKept }: AccountCheck,
   surplus: bigint,
 ): void {
   let found = 0n
@@ -136,7 +138,9 @@ function checkCounts(
   const missing = expected - found + surplus
   const what = `${nameOfLife(life)}: offsets ${startOffset} to ${endOffset - 1n} hold ${found} rows and dead letters, and the ledger says ${expected}`
   if (missing > 0n) tally.add('gaps', missing, what)
-  if (missing < 0n) tally.add('duplicates', -missing, what)
+  const kept = missing >= 0n ? 0n : lesser(-missing, purgedDeadLetterCount)
+  if (kept > 0n) addKept(kept, what)
+  if (missing + kept < 0n) tally.add('duplicates', -missing - kept, what)
 }
 
-const earlier = (a: bigint, b: bigint): bigint => (a < b ? a : b)
+const lesser = (a: bigint, b: bigint): bigint => (a < b ? a : b)

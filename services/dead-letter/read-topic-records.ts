@@ -37,7 +37,11 @@ export async function* readTopicRecords(
   let next = fromOffset
   while (next < endOffset) {
     const files = await metadata.listDeadLetterFiles(tableId, { fromOffset: next, limit: FILES_PER_PAGE })
-    invariant(files.length > 0, `dead letters from ${next} on are in no file of table ${tableId}`)
+    const [first] = files
+    invariant(
+      first !== undefined && first.baseOffset <= next,
+      `dead letters from ${next} on are in a file of table ${tableId}`,
+    )
     for (const file of files) {
       if (next >= endOffset) return
       yield* recordsOfFile(warehouse, file, { fromOffset: next, endOffset })

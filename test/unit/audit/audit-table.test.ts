@@ -94,6 +94,21 @@ describe('an audit of offsets', () => {
     expect(await pipeline.audit()).toMatchObject({ dead_letters: 1n, purged: 1n, gaps: 0n, duplicates: 1n })
   })
 
+  test.each([[true], [false]])(
+    'a purge while the audit reads is no finding, segments there: %s',
+    async areThere => {
+      if (!areThere) await removeSegment(pipeline.source, 10)
+      pipeline.warehouse.before = async (_, key) => {
+        if (!key.includes('orders__dlq/data/')) return
+        pipeline.warehouse.before = undefined
+        await purgeAll()
+      }
+      const unverifiable = areThere ? 0n : 10n
+      expect(await pipeline.audit()).toMatchObject({ ...clean, dead_letters: 1n, purged: 1n, unverifiable })
+      expect(await pipeline.audit()).toMatchObject({ ...clean, dead_letters: 0n, purged: 1n, unverifiable })
+    },
+  )
+
   test('a dead letter that was lost is a gap', async () => {
     const { tableId } = (await pipeline.declare()).deadLetters
     database.exec(`delete from data_file where table_id = '${tableId}'`)

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { purgeNow } from '../../../services/dead-letter/dead-letter-retention.ts'
 import { encodeSegment } from '../../../shared/segment/segment-writer.ts'
 import { flipByte, land, recordsOf } from '../../fakes/land-segments.ts'
 import { openPipeline, type Pipeline } from '../../fakes/pipeline-fixture.ts'
@@ -120,4 +121,31 @@ test('where the table’s file is gone, its dead letters are unverifiable', asyn
   await pipeline.warehouse.delete(String(row?.path).replace('file:///lake/warehouse/', ''))
   database.exec(`delete from data_file where path = '${String(row?.path)}'`)
   expect(await pipeline.audit()).toMatchObject({ topic_records: 5n, topic_gaps: 0n, unverifiable: 2n })
+})
+
+/** Retention removes everything that is there now. */
+async function purgeAll(): Promise<void> {
+  const declared = await pipeline.declare()
+  pipeline.runtime.advance(2)
+  await purgeNow(pipeline.parts, { ...declared, config: { ...declared.config, dlqRetentionMs: 1 } })
+}
+
+test.each([
+  ['the topic is listed', 'before', 'list', '_topics/'],
+  ['its first segment is read', 'before', 'get', keyOf(0)],
+  ['its first index is looked for', 'before', 'head', keyOf(0, 'index')],
+  ['its first index was found', 'after', 'head', keyOf(0, 'index')],
+  ['its last segment is read', 'before', 'get', keyOf(3)],
+  ['its last index was found', 'after', 'head', keyOf(3, 'index')],
+] as const)('retention while %s makes no finding', async (_, hook, operation, prefix) => {
+  pipeline.warehouse[hook] = async (found, key) => {
+    if (found !== operation || !key.startsWith(prefix)) return
+    pipeline.warehouse[hook] = undefined
+    await purgeAll()
+  }
+  expect(await pipeline.audit()).toMatchObject({ topic_gaps: 0n, topic_duplicates: 0n, findings: [] })
+  expect(pipeline.warehouse[hook]).toBeUndefined()
+  expect(await pipeline.metadata.sumAccounts((await pipeline.declare()).rows.tableId)).toMatchObject({
+    purgedDeadLetterCount: 5n,
+  })
 })
