@@ -21,7 +21,8 @@ export interface TrinoServer {
   stop(): Promise<void>
 }
 
-export async function startTrinoServer(): Promise<TrinoServer> {
+/** `env` is for what it looks up itself, keys of S3 for example. */
+export async function startTrinoServer(env: Readonly<Record<string, string>> = {}): Promise<TrinoServer> {
   const program = await installTrino()
   const folder = dataFolder('trino')
   const port = await freePort()
@@ -47,6 +48,7 @@ export async function startTrinoServer(): Promise<TrinoServer> {
       ...['-cp', join(program, `trino-server-core-${TRINO_VERSION}`, 'lib', '*')],
       'io.trino.server.TrinoServer',
     ],
+    env,
     cwd: folder,
     isReady: () => hasStarted(url),
   })

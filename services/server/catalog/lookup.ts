@@ -33,7 +33,7 @@ export async function findNamespace({ metadata, catalogs }: LookupContext, param
     const { exists } = await metadata.listPublishedNames(catalog, { namespace, kind: 'tables', limit: 0 })
     if (exists) return namespace
   }
-  throw noSuchNamespace(path.namespace, catalog)
+  throw noSuchNamespace(path.namespace)
 }
 
 /** The page of the tables in the namespace that the query asks for. */
@@ -45,7 +45,7 @@ export async function listTables(
   const path = namespacePath.parse(params)
   const catalog = knownWarehouse(path.warehouse, catalogs)
   const namespace = namespaceName(path.namespace)
-  if (namespace === undefined) throw noSuchNamespace(path.namespace, catalog)
+  if (namespace === undefined) throw noSuchNamespace(path.namespace)
   return await listNames({ metadata, catalog, namespace, kind: 'tables' }, query)
 }
 
@@ -68,6 +68,6 @@ export async function listNames(
     ...page,
     limit: page.limit + 1,
   })
-  if (!exists) throw noSuchNamespace(namespace ?? '', catalog)
+  if (!exists) throw noSuchNamespace(namespace ?? '')
   return cutPage(names, page, listing)
 }

@@ -24,15 +24,20 @@ export function levelsOf(name: string): readonly string[] {
   return name.split('.')
 }
 
-export function noSuchNamespace(text: string, warehouse: string): Error {
-  const name = shown(text.replaceAll(LEVEL_SEPARATOR, '.'))
-  return refusal('no-such-namespace', `Warehouse ${warehouse} has no tables in a namespace ${name}.`)
+/** In the words of the specification's own server: clients and their tests know the sentence. */
+export function noSuchNamespace(text: string): Error {
+  return refusal('no-such-namespace', `Namespace does not exist: ${plain(text)}`)
 }
 
 export function noSuchTable(namespace: string, table: string, warehouse: string): Error {
-  const name = shown(`${namespace.replaceAll(LEVEL_SEPARATOR, '.')}.${table}`)
+  const name = plain(`${namespace}${LEVEL_SEPARATOR}${table}`)
   return refusal(
     'no-such-table',
-    `Warehouse ${warehouse} has no table ${name}. A table is there once Tidewater has published it.`,
+    `Table does not exist: ${name}. Warehouse ${warehouse} has a table once Tidewater has published it.`,
   )
+}
+
+/** What can be a name as it is, with dots; all else quoted and cut. */
+function plain(text: string): string {
+  return namespaceName(text) ?? shown(text.replaceAll(LEVEL_SEPARATOR, '.'))
 }

@@ -19,7 +19,7 @@ export function registerNamespaces(
   const { metadata, catalogs, storage } = context
   app.get(NAMESPACES, { exposeHeadRoute: false }, async request => {
     const catalog = knownWarehouse(warehousePath.parse(request.params).warehouse, catalogs)
-    const namespace = parentOf(request.query, catalog)
+    const namespace = parentOf(request.query)
     const { names, nextToken } = await listNames(
       { metadata, catalog, namespace, kind: 'namespaces' },
       request.query,
@@ -38,12 +38,12 @@ export function registerNamespaces(
 }
 
 /** An empty parent is none, for clients of before there was one. */
-function parentOf(query: unknown, warehouse: string): string | undefined {
+function parentOf(query: unknown): string | undefined {
   const parsed = querySchema.safeParse(query)
   if (!parsed.success) throw refusal('catalog-bad-request', 'parent may be given once.')
   const { parent = '' } = parsed.data
   if (parent === '') return undefined
   const namespace = namespaceName(parent)
-  if (namespace === undefined) throw noSuchNamespace(parent, warehouse)
+  if (namespace === undefined) throw noSuchNamespace(parent)
   return namespace
 }

@@ -10,7 +10,12 @@ export type Settings = Readonly<Record<string, string>>
 const REGION_OF_OWN_SERVER = 'us-east-1'
 
 /** No secret. Empty for a warehouse that is a folder. */
-export function storageSettings({ url, endpoint, region, pathStyle }: StoreConfig): Settings {
+export function storageSettings({
+  url,
+  endpoint,
+  region,
+  pathStyle,
+}: Pick<StoreConfig, 'url' | 'endpoint' | 'region' | 'pathStyle'>): Settings {
   if (!isS3(url)) return {}
   const knownRegion = region ?? (endpoint === undefined ? undefined : REGION_OF_OWN_SERVER)
   return {
