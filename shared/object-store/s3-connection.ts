@@ -1,18 +1,22 @@
-/** A bucket with the client that speaks to it: timeouts, retries of requests, and where keys lie in it. */
+/** A bucket with the client that speaks to it: addresses, credentials, timeouts and the limits that all its requests share. */
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
-import { AppError } from '../runtime/errors.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import { classifyS3Error, type S3Context } from './s3-errors.ts'
+import { createRetryBudget, MAX_REQUEST_ATTEMPTS, type RetryBudget } from './s3-requests.ts'
+import { createSlots, type Slots } from './slots.ts'
 
-/** Tries per request, with exponential backoff and jitter between them. */
-export const MAX_REQUEST_ATTEMPTS = 5
+/** Requests at once. More do not make one machine faster, and servers answer them with "slow down". */
+export const DEFAULT_MAX_REQUESTS = 32
 const CONNECT_TIMEOUT_MS = 5_000
-/** From the request's first byte to the answer's headers; uploads of a large file take long. */
+/** From the request's first byte to the answer's headers: a part of an upload at 64 KiB/s takes 256 seconds. */
 const REQUEST_TIMEOUT_MS = 300_000
 /** A connection on which nothing moves. */
-const IDLE_TIMEOUT_MS = 30_000
-const MAX_SOCKETS = 64
-const RETRY_BASE_MS = 200
+export const IDLE_TIMEOUT_MS = 30_000
+
+export type S3Checksums = 'crc32' | 'none'
+
+export type S3Encryption =
+  | { readonly kind: 'aes256' }
+  | { readonly kind: 'kms'; readonly keyId?: string; readonly bucketKey?: boolean }
 
 export interface S3StoreOptions {
   readonly bucket: string
@@ -22,15 +26,25 @@ export interface S3StoreOptions {
   readonly endpoint?: string
   readonly region?: string
   readonly pathStyle?: boolean
-  /** Without it the usual AWS chain: environment, profile, web identity, instance role. */
+  /** Without it the usual AWS chain: environment, profile, web identity, container or instance role. */
   readonly credentials?: {
     readonly accessKeyId: string
     readonly secretAccessKey: string
     readonly sessionToken?: string
   }
+  /** Kept with objects and compared by readers. `crc32` on AWS, `none` at an endpoint, which may not know them. */
+  readonly checksums?: S3Checksums
+  /** Without it the bucket's default. */
+  readonly encryption?: S3Encryption
+  /** At most this many at once. */
+  readonly maxRequests?: number
   /** For tests against servers that are away. */
   readonly maxAttempts?: number
+  /** For tests against servers that stall. */
+  readonly idleTimeoutMs?: number
 }
+
+export type S3Runtime = Pick<Runtime, 'sleep' | 'random' | 'uuid'>
 
 export interface S3Connection {
   readonly client: S3Client
@@ -40,73 +54,59 @@ export interface S3Connection {
   readonly url: string
   readonly endpoint: string | undefined
   readonly region: string
-  readonly runtime: Pick<Runtime, 'sleep' | 'random'>
+  readonly checksums: S3Checksums
+  readonly encryption: S3Encryption | undefined
+  readonly maxAttempts: number
+  readonly idleTimeoutMs: number
+  readonly slots: Slots
+  readonly budget: RetryBudget
+  readonly runtime: S3Runtime
 }
 
-export function connectS3(options: S3StoreOptions, runtime: Pick<Runtime, 'sleep' | 'random'>): S3Connection {
+export function connectS3(options: S3StoreOptions, runtime: S3Runtime): S3Connection {
+  const checksums = options.checksums ?? (options.endpoint === undefined ? 'crc32' : 'none')
   return {
-    client: new S3Client(clientConfig(options)),
+    client: new S3Client(clientConfig(options, checksums)),
     bucket: options.bucket,
     keyPrefix: options.prefix === '' ? '' : `${options.prefix}/`,
     url: options.prefix === '' ? `s3://${options.bucket}` : `s3://${options.bucket}/${options.prefix}`,
     endpoint: options.endpoint,
     region: options.region ?? '(from the AWS chain)',
+    checksums,
+    encryption: options.encryption,
+    maxAttempts: options.maxAttempts ?? MAX_REQUEST_ATTEMPTS,
+    idleTimeoutMs: options.idleTimeoutMs ?? IDLE_TIMEOUT_MS,
+    slots: createSlots(options.maxRequests ?? DEFAULT_MAX_REQUESTS),
+    budget: createRetryBudget(),
     runtime,
   }
 }
 
-function clientConfig(options: S3StoreOptions): S3ClientConfig {
+function clientConfig(options: S3StoreOptions, checksums: S3Checksums): S3ClientConfig {
   const isCustom = options.endpoint !== undefined
-  // Servers other than AWS need a region only for the signature, and not all of them know the SDK's newer checksums.
+  // Servers other than AWS need a region only for the signature.
   const region = options.region ?? (isCustom ? 'us-east-1' : undefined)
+  const checksumsWhen = checksums === 'crc32' ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED'
+  // The slots bound requests; the pool only keeps their connections.
+  const agent = { keepAlive: true, maxSockets: options.maxRequests ?? DEFAULT_MAX_REQUESTS }
   return {
     ...(region !== undefined && { region }),
     ...(options.endpoint !== undefined && { endpoint: options.endpoint }),
     ...(options.credentials !== undefined && { credentials: { ...options.credentials } }),
-    ...(isCustom && {
-      requestChecksumCalculation: 'WHEN_REQUIRED' as const,
-      responseChecksumValidation: 'WHEN_REQUIRED' as const,
-    }),
+    requestChecksumCalculation: checksumsWhen,
+    responseChecksumValidation: checksumsWhen,
     forcePathStyle: options.pathStyle ?? isCustom,
-    maxAttempts: options.maxAttempts ?? MAX_REQUEST_ATTEMPTS,
+    // Retries are made in s3-requests.ts: what a retried conditional write means is known only where they are seen.
+    maxAttempts: 1,
+    // To ask before a large body costs a connection of its own for each, and a round trip.
+    expectContinueHeader: false,
     requestHandler: {
       connectionTimeout: CONNECT_TIMEOUT_MS,
       requestTimeout: REQUEST_TIMEOUT_MS,
       throwOnRequestTimeout: true,
-      socketTimeout: IDLE_TIMEOUT_MS,
-      httpAgent: { keepAlive: true, maxSockets: MAX_SOCKETS },
-      httpsAgent: { keepAlive: true, maxSockets: MAX_SOCKETS },
+      socketTimeout: options.idleTimeoutMs ?? IDLE_TIMEOUT_MS,
+      httpAgent: agent,
+      httpsAgent: agent,
     },
   }
-}
-
-/** Runs requests about one key or prefix; whatever fails in them becomes a classified AppError. */
-export async function call<T>(
-  store: S3Connection,
-  action: string,
-  fullKey: string,
-  run: () => Promise<T>,
-): Promise<T> {
-  try {
-    return await run()
-  } catch (error) {
-    if (error instanceof AppError) throw error
-    throw classifyS3Error(error, contextOf(store, action, fullKey))
-  }
-}
-
-export function contextOf(store: S3Connection, action: string, fullKey: string): S3Context {
-  return {
-    storeUrl: store.url,
-    bucket: store.bucket,
-    key: fullKey,
-    action,
-    endpoint: store.endpoint,
-    region: store.region,
-  }
-}
-
-/** Full jitter: a random part of a wait that doubles with each attempt. */
-export async function backOff(store: S3Connection, attempt: number): Promise<void> {
-  await store.runtime.sleep(store.runtime.random() * RETRY_BASE_MS * 2 ** attempt)
 }

@@ -13,6 +13,8 @@ export interface S3Context {
   readonly action: string
   readonly endpoint: string | undefined
   readonly region: string
+  /** Tries that were made. */
+  readonly attempts: number
 }
 
 /** What the store decides from; taken from the SDK's error without trusting its class. */
@@ -48,6 +50,13 @@ export function isConditionalConflict(failure: S3Failure): boolean {
   return failure.name === 'ConditionalRequestConflict' || failure.status === 409
 }
 
+/** Temporary credentials at their end; new ones help. */
+export function isExpired(error: unknown): boolean {
+  return EXPIRED.has(failureOf(error).name)
+}
+
+const EXPIRED = new Set(['ExpiredToken', 'ExpiredTokenException', 'TokenRefreshRequired', 'RequestExpired'])
+
 export function classifyS3Error(error: unknown, context: S3Context): AppError {
   if (error instanceof AppError) return error
   const failure = failureOf(error)
@@ -56,11 +65,12 @@ export function classifyS3Error(error: unknown, context: S3Context): AppError {
   const answer =
     failure.message === '' || failure.message === failure.name
       ? failure.name
-      : `${failure.name}: ${failure.message}`
+      : `${failure.name}: ${failure.message.replace(/\.$/, '')}`
+  const tries = context.attempts > 1 ? ` after ${context.attempts} tries` : ''
   return new AppError({
     code: kind.code,
     next: kind.next,
-    message: `Could not ${context.action} s3://${context.bucket}/${context.key} (${where}): ${answer}. ${kind.advice}`,
+    message: `Could not ${context.action} s3://${context.bucket}/${context.key} (${where})${tries}: ${answer}. ${kind.advice}`,
     details: {
       store: context.storeUrl,
       bucket: context.bucket,
@@ -79,7 +89,7 @@ interface Kind {
 }
 
 function kindOf(failure: S3Failure, context: S3Context): Kind {
-  const byName = kindOfName(failure.name, context)
+  const byName = kindOfName(failure, context)
   if (byName !== undefined) return byName
   const status = failure.status
   if (status === 404) return notFound
@@ -100,13 +110,17 @@ function kindOf(failure: S3Failure, context: S3Context): Kind {
       advice: 'The server refuses this request for good; its words above say why.',
     }
   }
+  return unavailable(failure, context)
+}
+
+function unavailable({ status }: S3Failure, { endpoint }: S3Context): Kind {
+  const isSilent = endpoint !== undefined && status === undefined
   return {
     code: 'store-unavailable',
     next: 'retry',
-    advice:
-      context.endpoint === undefined
-        ? 'Tidewater tries again.'
-        : `Is a server running at ${context.endpoint}? Tidewater tries again.`,
+    advice: isSilent
+      ? `Is a server running at ${endpoint}? Tidewater tries again.`
+      : 'Tidewater tries again.',
   }
 }
 
@@ -124,7 +138,7 @@ const accessDenied: Kind = {
   code: 'access-denied',
   next: 'park',
   advice:
-    'Give these credentials s3:ListBucket on the bucket, s3:GetObject on sources, and s3:GetObject, s3:PutObject and s3:DeleteObject on the warehouse.',
+    'Give these credentials s3:ListBucket on the bucket, s3:GetObject on sources, and s3:GetObject, s3:PutObject, s3:DeleteObject and s3:AbortMultipartUpload on the warehouse.',
 }
 const unsupported: Kind = {
   code: 'store-unsupported',
@@ -133,8 +147,8 @@ const unsupported: Kind = {
     'This S3 server lacks something that Tidewater needs (conditional writes with If-None-Match, or ranges). Use a newer release of it.',
 }
 
-function kindOfName(name: string, context: S3Context): Kind | undefined {
-  switch (name) {
+function kindOfName(failure: S3Failure, context: S3Context): Kind | undefined {
+  switch (failure.name) {
     case 'NoSuchKey':
     case 'NotFound':
       return notFound
@@ -153,13 +167,21 @@ function kindOfName(name: string, context: S3Context): Kind | undefined {
     case 'InvalidAccessKeyId':
     case 'SignatureDoesNotMatch':
     case 'InvalidToken':
-    case 'ExpiredToken':
-    case 'ExpiredTokenException':
       return {
         code: 'credentials-rejected',
         next: 'park',
         advice:
           'The server does not accept these credentials. Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the variables named in tidewater.yaml.',
+      }
+    case 'ExpiredToken':
+    case 'ExpiredTokenException':
+    case 'TokenRefreshRequired':
+    case 'RequestExpired':
+      return {
+        code: 'credentials-expired',
+        next: 'retry',
+        advice:
+          'The session token is past its end. Tidewater asks a role, web identity or profile for a new one and tries again; a session_token of tidewater.yaml or of the environment has to be replaced by hand.',
       }
     case 'CredentialsProviderError':
     case 'TokenProviderError':
@@ -185,6 +207,16 @@ function kindOfName(name: string, context: S3Context): Kind | undefined {
       }
     case 'NotImplemented':
       return unsupported
+    // Refusals by their status, though nothing is wrong with the request: it arrived late, cut or garbled.
+    case 'RequestTimeout':
+    case 'IncompleteBody':
+    case 'BadDigest':
+    case 'XAmzContentSHA256Mismatch':
+    case 'XAmzContentChecksumMismatch':
+    case 'SlowDown':
+    case 'SlowDownRead':
+    case 'SlowDownWrite':
+      return unavailable(failure, context)
     default:
       return undefined
   }

@@ -2,7 +2,8 @@
 import { ListObjectsV2Command } from '@aws-sdk/client-s3'
 import { assertPrefix, compareKeys } from './object-key.ts'
 import type { ListOptions, ObjectInfo } from './object-store.ts'
-import { call, type S3Connection } from './s3-connection.ts'
+import type { S3Connection } from './s3-connection.ts'
+import { request } from './s3-requests.ts'
 
 /** S3's own limit. */
 const LIST_PAGE_SIZE = 1000
@@ -13,7 +14,7 @@ export async function* listObjects(store: S3Connection, options: ListOptions): A
   let continuation: string | undefined
   const prefix = store.keyPrefix + options.prefix
   while (remaining > 0) {
-    const page = await call(store, 'list', prefix, () =>
+    const page = await request(store, { action: 'list', key: prefix }, () =>
       store.client.send(
         new ListObjectsV2Command({
           Bucket: store.bucket,
@@ -49,7 +50,7 @@ export async function listFolders(store: S3Connection, prefix: string): Promise<
   const names = new Set<string>()
   let continuation: string | undefined
   do {
-    const page = await call(store, 'list the folders below', base, () =>
+    const page = await request(store, { action: 'list the folders below', key: base }, () =>
       store.client.send(
         new ListObjectsV2Command({
           Bucket: store.bucket,
