@@ -186,6 +186,15 @@ export function describeStalls(open: OpenMetadata): void {
     expect((await found(0)).find(({ partition }) => partition === 1)).not.toHaveProperty('task')
   })
 
+  it('leaves out what a person paused, however long it is behind, so that it takes the place of no other', async () => {
+    await store.pausePartition(idOf(0), NOTE)
+    expect(await found(0)).toEqual([])
+    await store.resumePartition(idOf(0), NOTE)
+    expect(await found(0)).toMatchObject([{ partition: 0 }])
+    await store.setTableState(TABLE, 'paused', NOTE)
+    expect(await found(0)).toEqual([])
+  })
+
   it('records a beginning and an end once, whoever else looks', async () => {
     const sinceMs = fixture.clock.nowMs
     const begin = { ...idOf(0), kind: 'begin', sinceMs, event } as const

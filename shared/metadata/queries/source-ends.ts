@@ -53,7 +53,7 @@ const candidates = sql`select p.*, t.name, t.state as table_state, c.task_id, c.
 /** Two statements, each through the index of its own: together no index would serve. */
 const selectBehind = sqlStatement<{ sinceMs: bigint; limit: number }, CandidateRow>(
   p => sql`${candidates} where p.behind_since_ms is not null and p.is_current = 1
-    and p.behind_since_ms <= ${p.sinceMs} and p.stalled_since_ms is null order by p.behind_since_ms limit ${p.limit}`,
+    and p.state = 'active' and t.state = 'active' and p.behind_since_ms <= ${p.sinceMs} and p.stalled_since_ms is null order by p.behind_since_ms limit ${p.limit}`,
 )
 const selectStalled = sqlStatement<{ limit: number }, CandidateRow>(
   p => sql`${candidates} where p.stalled_since_ms is not null and p.is_current = 1
