@@ -23,6 +23,8 @@ interface Compilable<R> {
 /** A statement that takes the named parameters `P` and answers rows `R`. */
 export interface Statement<P, R> {
   readonly build: (db: Kysely<Database>, parameters: P) => Compilable<R>
+  /** The same for several sets of parameters at once, where a database over the network gains by that. */
+  readonly buildRows?: (db: Kysely<Database>, rows: readonly P[]) => Compilable<R>
 }
 
 /** Any statement, as runners see it. */
@@ -79,11 +81,12 @@ export function insertStatement<T extends keyof Database, C extends keyof Insert
   table: T,
   columns: readonly C[],
 ): Statement<Pick<Insertable<Database[T]>, C>, unknown> {
-  return statement((db, parameters) => {
-    const values = Object.fromEntries(columns.map(column => [column, parameters[column]]))
+  const buildRows = (db: Kysely<Database>, rows: readonly Pick<Insertable<Database[T]>, C>[]) => {
+    const values = rows.map(row => Object.fromEntries(columns.map(column => [column, row[column]])))
     // Kysely cannot follow a table name that is itself a type parameter; the signature above has checked the columns.
     return db.insertInto(table).values(values as never)
-  })
+  }
+  return { build: (db, parameters) => buildRows(db, [parameters]), buildRows }
 }
 
 export function* now(): Steps<bigint> {
@@ -149,26 +152,46 @@ export function* takeLock(lock: Lock): Steps<void> {
 /** What a runner needs: SQL text, and its positional values for a set of named parameters. */
 export interface CompiledStatement {
   readonly sql: string
-  bind(parameters: object): readonly (null | string | bigint | Uint8Array)[]
+  /** As many sets of parameters as rows were compiled: one unless it was `compileRows`. */
+  bind(...rows: readonly object[]): readonly (null | string | bigint | Uint8Array)[]
 }
 
 class Placeholder {
+  readonly row: number
   readonly name: string
-  constructor(name: string) {
+  constructor(row: number, name: string) {
+    this.row = row
     this.name = name
   }
 }
 
-const placeholders = new Proxy({}, { get: (_target, name) => new Placeholder(String(name)) })
+/** Stands for the parameters of any statement: whatever name is read, it answers a placeholder. */
+const placeholders = (row: number) =>
+  new Proxy({}, { get: (_target, name) => new Placeholder(row, String(name)) })
 
 /** `db` decides the dialect; it only builds, and never runs anything. */
 export function compileStatement(db: Kysely<Database>, { build }: AnyStatement): CompiledStatement {
-  // The proxy stands for the parameters of any statement: whatever name is read, it answers a placeholder.
-  const { sql, parameters: slots } = build(db, placeholders as never).compile()
+  return compiled(build(db, placeholders(0) as never))
+}
+
+/** One statement for `count` sets of parameters; nothing where the statement takes one at a time. */
+export function compileRows(
+  db: Kysely<Database>,
+  { buildRows }: AnyStatement,
+  count: number,
+): CompiledStatement | undefined {
+  const rows = Array.from({ length: count }, (_, row) => placeholders(row))
+  return buildRows === undefined ? undefined : compiled(buildRows(db, rows as never))
+}
+
+function compiled(built: Compilable<unknown>): CompiledStatement {
+  const { sql, parameters: slots } = built.compile()
   return {
     sql,
-    bind: parameters =>
-      slots.map(slot => toSql(slot instanceof Placeholder ? Reflect.get(parameters, slot.name) : slot, sql)),
+    bind: (...rows) =>
+      slots.map(slot =>
+        toSql(slot instanceof Placeholder ? Reflect.get(rows[slot.row] ?? {}, slot.name) : slot, sql),
+      ),
   }
 }
 

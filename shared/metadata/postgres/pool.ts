@@ -17,7 +17,7 @@ import {
 import { Pool, type PoolClient, type QueryResult } from 'pg'
 import { AppError } from '../../runtime/errors.ts'
 import type { Database } from '../database.ts'
-import { type AnyStatement, type CompiledStatement, compileStatement } from '../steps.ts'
+import { type AnyStatement, type CompiledStatement, compileRows, compileStatement } from '../steps.ts'
 import type { PostgresAddress } from './address.ts'
 
 /** For each process. A server's own limit (max_connections, 100 by default) is shared by all. */
@@ -34,6 +34,8 @@ const KEEPALIVE_DELAY_MS = 10_000
 const IDLE_CONNECTION_MS = 60_000
 /** So that a process finds its way back after a failover behind one name. */
 const CONNECTION_LIFETIME_S = 1800
+/** Of inserts of many rows: each statement costs more than its rows. */
+const ROWS_AT_ONCE = 10
 
 export function openPool(address: PostgresAddress, maxConnections: number): Pool {
   const pool = new Pool({
@@ -136,14 +138,18 @@ const writer = new Kysely<Database>({
 interface Named extends CompiledStatement {
   readonly name: string
 }
-/** One for each statement in the program's text, for all connections. */
-const compiledStatements = new Map<AnyStatement, Named>()
+/** One for each statement in the program's text, for all connections; `rows` for many sets of parameters, where it takes them. */
+const compiledStatements = new Map<AnyStatement, { readonly one: Named; readonly rows?: Named }>()
 
-export function compileOnce(statement: AnyStatement): Named {
+function compileOnce(statement: AnyStatement) {
   const known = compiledStatements.get(statement)
   if (known !== undefined) return known
-  const compiled = compileStatement(writer, statement)
-  const named = { ...compiled, name: `tidewater_${compiledStatements.size}` }
+  const name = `tidewater_${compiledStatements.size}`
+  const rows = compileRows(writer, statement, ROWS_AT_ONCE)
+  const named = {
+    one: { ...compileStatement(writer, statement), name },
+    ...(rows !== undefined && { rows: { ...rows, name: `${name}_rows` } }),
+  }
   compiledStatements.set(statement, named)
   return named
 }
@@ -156,8 +162,21 @@ export interface BoundQuery {
 }
 
 export function boundQuery(statement: AnyStatement, parameters: object): BoundQuery {
-  const { name, sql, bind } = compileOnce(statement)
-  return { name, text: sql, values: bind(parameters).map(withoutNul) }
+  return bound(compileOnce(statement).one, [parameters])
+}
+
+/** One query for each set of parameters, or for each so many where the statement inserts rows. */
+export function* boundQueries(statement: AnyStatement, sets: readonly object[]): Generator<BoundQuery> {
+  const { one, rows } = compileOnce(statement)
+  let done = 0
+  if (rows !== undefined)
+    for (; done + ROWS_AT_ONCE <= sets.length; done += ROWS_AT_ONCE)
+      yield bound(rows, sets.slice(done, done + ROWS_AT_ONCE))
+  for (const parameters of sets.slice(done)) yield bound(one, [parameters])
+}
+
+function bound({ name, sql, bind }: Named, rows: readonly object[]): BoundQuery {
+  return { name, text: sql, values: bind(...rows).map(withoutNul) }
 }
 
 /** Statements of the dialect itself, which have no twin in `queries/`. */

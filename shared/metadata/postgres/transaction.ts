@@ -10,7 +10,7 @@ import type { PoolClient, QueryResult } from 'pg'
 import { invariant, unreachable } from '../../runtime/errors.ts'
 import type { Lock, Step, Steps } from '../steps.ts'
 import { kindOf } from './errors.ts'
-import { type BoundQuery, boundQuery, openPipeline, ownQuery, type Pipeline } from './pool.ts'
+import { type BoundQuery, boundQueries, boundQuery, openPipeline, ownQuery, type Pipeline } from './pool.ts'
 
 /** Statements that may be on their way unanswered: what a transaction holds in memory beyond its own values. */
 const MAX_POSTED = 1000
@@ -121,8 +121,8 @@ async function runSteps<T>(
       }
       case 'change': {
         const answered: Promise<QueryResult>[] = []
-        for (const parameters of step.sets) {
-          answered.push(pipeline.post(boundQuery(step.statement, parameters)))
+        for (const bound of boundQueries(step.statement, step.sets)) {
+          answered.push(pipeline.post(bound))
           if (pipeline.length >= MAX_POSTED) await pipeline.flush()
         }
         return step.isCounted ? countChanges(pipeline, answered) : undefined
