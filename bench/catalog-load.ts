@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { IcebergType } from '../shared/iceberg/schema.ts'
+import type { WrittenBatch } from '../shared/segment/record-batch-writer.ts'
 import { openTableClients, type TableClients } from './catalog-load/load-tables.ts'
 import type { Ingested, ServeQuestion } from './catalog-load/serve-child.ts'
 import { batchesOf, recordsOf, TOPIC, writeSegments } from './whole-way/backlog.ts'
@@ -40,8 +41,8 @@ export interface CatalogLoadOptions {
 
 const CONCURRENT = 200
 const BURST_INTERVAL_MS = 1000
-const FULL = { snapshots: 1000, valueBytes: 64 << 20, times: 64, phaseMs: 3000, pairs: 3 }
-const QUICK = { snapshots: 20, valueBytes: 4 << 20, times: 40, phaseMs: 500, pairs: 1 }
+const FULL = { snapshots: 1000, valueBytes: 64 << 20, timesAhead: 32, phaseMs: 3000, pairs: 3 }
+const QUICK = { snapshots: 20, valueBytes: 4 << 20, timesAhead: 160, phaseMs: 500, pairs: 1 }
 const REQUESTS = [
   { mode: 'all', encoding: 'gzip' },
   { mode: 'all', encoding: 'identity' },
@@ -57,7 +58,8 @@ export async function benchCatalogLoad(options: CatalogLoadOptions): Promise<rea
     const records = recordsOf('flat', effort.valueBytes)
     const batches = batchesOf(records.values, 'zstd')
     options.progress('catalog_load: landing the backlog')
-    await writeSegments(join(folder, 'segments'), batches, effort.times)
+    const backlog = openBacklog(join(folder, 'segments'), batches, { child, timesAhead: effort.timesAhead })
+    await backlog.fill()
     const configPath = join(folder, 'tidewater.yaml')
     const config = configOf(records.schema.fields)
     await writeFile(configPath, config)
@@ -65,12 +67,12 @@ export async function benchCatalogLoad(options: CatalogLoadOptions): Promise<rea
     const { snapshots } = effort
     const catalog = await child.ask<string>({ kind: 'open', configPath, config, snapshots })
     await child.ask({ kind: 'start' })
-    await untilRowsCome(child)
+    await untilRowsCome(child, 0)
     const valueBytes = records.valueBytes / records.values.length
     const figures: CatalogLoadFigure[] = []
     for (const { mode, encoding } of REQUESTS) {
       const url = `${catalog}/v1/local/namespaces/bench/tables/orders?snapshots=${mode}`
-      const figure = await measure({ child, clients, url, encoding, valueBytes }, effort)
+      const figure = await measure({ child, clients, backlog, url, encoding, valueBytes }, effort)
       figures.push({ mode, encoding, snapshots, ...figure })
       options.progress(
         `catalog_load ${mode} ${encoding}: p50 ${figure.p50_ms} ms, p99 ${figure.p99_ms} ms, ingestion ${figure.ingest_ratio} of what it is without, ${figure.ingest_cpu_ratio} by CPU time`,
@@ -85,8 +87,34 @@ export async function benchCatalogLoad(options: CatalogLoadOptions): Promise<rea
   }
 }
 
+interface Backlog {
+  /** Lands until `timesAhead` times all records wait to be converted: more than a phase takes, however fast the machine is. */
+  fill(): Promise<void>
+  landedRows(): number
+}
+
+function openBacklog(
+  folder: string,
+  batches: readonly WrittenBatch[],
+  { child, timesAhead }: { readonly child: Child<ServeQuestion>; readonly timesAhead: number },
+): Backlog {
+  const rowsPerTime = Number(batches.at(-1)?.lastOffset ?? -1n) + 1
+  let landedTimes = 0
+  return {
+    landedRows: () => landedTimes * rowsPerTime,
+    async fill() {
+      const { rows } = await child.ask<Ingested>({ kind: 'ingested' })
+      const missing = timesAhead - (landedTimes - Math.floor(rows / rowsPerTime))
+      if (missing <= 0) return
+      await writeSegments(folder, batches, missing, landedTimes)
+      landedTimes += missing
+    },
+  }
+}
+
 interface Measured {
   readonly child: Child<ServeQuestion>
+  readonly backlog: Backlog
   readonly clients: TableClients
   readonly url: string
   readonly encoding: string
@@ -95,7 +123,7 @@ interface Measured {
 }
 
 async function measure(
-  { child, clients, url, encoding, valueBytes }: Measured,
+  { child, clients, backlog, url, encoding, valueBytes }: Measured,
   { phaseMs, pairs }: { readonly phaseMs: number; readonly pairs: number },
 ): Promise<Omit<CatalogLoadFigure, 'mode' | 'encoding' | 'snapshots'>> {
   const alone: Rates[] = []
@@ -104,9 +132,9 @@ async function measure(
   let answerBytes = 0
   await clients.burst(url, encoding)
   for (let pair = 0; pair < pairs; pair++) {
-    alone.push(await ratesOf(child, () => sleep(phaseMs)))
+    alone.push(await ratesOf({ child, backlog }, () => sleep(phaseMs)))
     loaded.push(
-      await ratesOf(child, async () => {
+      await ratesOf({ child, backlog }, async () => {
         const end = performance.now() + phaseMs
         while (performance.now() < end) {
           const next = performance.now() + BURST_INTERVAL_MS
@@ -140,14 +168,18 @@ interface Rates {
   readonly rowsPerCpuSecond: number
 }
 
-/** A task is committed whole, so a phase holds many tasks. */
-async function ratesOf(child: Child<ServeQuestion>, during: () => Promise<void>): Promise<Rates> {
+/** A task is committed whole, so a phase holds many tasks; on a machine with much else to do it lasts until there is one at least. */
+async function ratesOf(
+  { child, backlog }: Pick<Measured, 'child' | 'backlog'>,
+  during: () => Promise<void>,
+): Promise<Rates> {
+  await backlog.fill()
   const before = await child.ask<Ingested>({ kind: 'ingested' })
   const begin = performance.now()
   await during()
-  const after = await child.ask<Ingested>({ kind: 'ingested' })
+  const after = await untilRowsCome(child, before.rows)
+  if (backlog.landedRows() <= after.rows) throw new Error('The backlog of the bench was used up')
   const rows = after.rows - before.rows
-  if (rows === 0) throw new Error('The backlog of the bench was used up, or nothing is converted')
   return {
     rowsPerSecond: (rows / (performance.now() - begin)) * 1000,
     rowsPerCpuSecond: rows / (after.cpuSeconds - before.cpuSeconds),
@@ -156,12 +188,14 @@ async function ratesOf(child: Child<ServeQuestion>, during: () => Promise<void>)
 
 const PATIENCE_MS = 60_000
 
-async function untilRowsCome(child: Child<ServeQuestion>): Promise<void> {
+async function untilRowsCome(child: Child<ServeQuestion>, above: number): Promise<Ingested> {
   const end = performance.now() + PATIENCE_MS
-  while ((await child.ask<Ingested>({ kind: 'ingested' })).rows === 0) {
-    if (performance.now() > end) throw new Error('The bench waited in vain for the first rows')
+  while (performance.now() < end) {
+    const ingested = await child.ask<Ingested>({ kind: 'ingested' })
+    if (ingested.rows > above) return ingested
     await sleep(50)
   }
+  throw new Error(`The bench waited ${PATIENCE_MS} ms in vain for more than ${above} rows`)
 }
 
 /** JSON is YAML. One worker, so that a machine of two cores has one left for the server and its clients. */
@@ -171,7 +205,7 @@ function configOf(fields: readonly { readonly name: string; readonly type: Icebe
     metadata: 'sqlite:./tidewater.db',
     sources: [{ name: 'local', type: 'kfs', url: 'file:./segments' }],
     catalogs: [{ name: 'local', type: 'embedded' }],
-    limits: { workers: 1, poll_interval: '100ms' },
+    limits: { workers: 1, poll_interval: '100ms', poll_interval_max: '100ms' },
     tables: [
       {
         name: 'bench.orders',

@@ -48,17 +48,21 @@ export function batchesOf(values: readonly Uint8Array[], codec: Codec): readonly
   return batches
 }
 
-/** Writes the batches, `times` over at rising offsets, as segments with their indexes below `folder`; one slice for each time. */
+/**
+ * Writes the batches, `times` over at rising offsets, as segments with their indexes below `folder`; one slice for each time.
+ * `firstTime` goes on where an earlier call ended.
+ */
 export async function writeSegments(
   folder: string,
   batches: readonly WrittenBatch[],
   times: number,
+  firstTime = 0,
 ): Promise<readonly TaskSlice[]> {
   const store = createFileObjectStore(folder, systemRuntime)
   const count = (batches.at(-1)?.lastOffset ?? -1n) + 1n
   const slices: TaskSlice[] = []
   await mkdir(join(folder, TOPIC, '0'), { recursive: true })
-  for (let time = 0; time < times; time++) {
+  for (let time = firstTime; time < firstTime + times; time++) {
     const startOffset = count * BigInt(time)
     const segments: SegmentRef[] = []
     for (const group of groupsOf(batches)) {

@@ -16,6 +16,9 @@ export interface Child<Question> {
 
 type Reply = { readonly answer: unknown } | { readonly failure: string }
 
+/** A child that was hung up on ends by itself within this time. */
+const PATIENCE_MS = 5000
+
 /** Starts `<name>.ts` of this folder. What it prints goes to stderr. */
 export function startChild<Question extends object>(name: string): Child<Question> {
   const child: ChildProcess = fork(siblingModule(import.meta.url, `./${name}`), {
@@ -38,7 +41,10 @@ export function startChild<Question extends object>(name: string): Child<Questio
     },
     async end() {
       child.disconnect()
+      // After a failure it may have work under way that nobody will ever stop.
+      const patience = setTimeout(() => child.kill('SIGKILL'), PATIENCE_MS)
       await exited.catch(() => undefined)
+      clearTimeout(patience)
     },
   }
 }
