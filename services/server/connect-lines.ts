@@ -13,7 +13,7 @@ export interface Connection {
   readonly uri: string
   /** Name of the embedded catalog. */
   readonly warehouse: string
-  readonly store: Pick<StoreConfig, 'url' | 'endpoint' | 'region' | 'pathStyle'>
+  readonly store: Pick<StoreConfig, 'url' | 'endpoint' | 'clientEndpoint' | 'region' | 'pathStyle'>
   /** A table to begin with, for example `shop.orders`. */
   readonly table: string
   /** Of the server, where it asks for one. */

@@ -8,6 +8,7 @@ import type { Transform } from '../iceberg/partition-spec.ts'
 import type { NestedField } from '../iceberg/schema.ts'
 import type { PostgresAddress } from '../metadata/postgres/address.ts'
 import type { OpenStoreOptions } from '../object-store/open-object-store.ts'
+import type { S3Checksums, S3Encryption } from '../object-store/s3-connection.ts'
 import type { RedisAddress } from '../queue/redis-address.ts'
 import type { ListenAddress } from './listen-address.ts'
 import type { Secret } from './secret.ts'
@@ -37,6 +38,12 @@ export interface StoreConfig {
     readonly secretAccessKey: Secret
     readonly sessionToken?: Secret
   }
+  readonly checksums?: S3Checksums
+  /** Requests at once, in each thread. */
+  readonly maxRequests?: number
+  readonly encryption?: S3Encryption
+  /** What clients of the catalog are told instead of `endpoint`. */
+  readonly clientEndpoint?: string
 }
 
 export type MetadataConfig =
@@ -165,6 +172,9 @@ export function storeOptionsOf(store: StoreConfig): Omit<OpenStoreOptions, 'runt
         ...(credentials.sessionToken !== undefined && { sessionToken: credentials.sessionToken.reveal() }),
       },
     }),
+    ...(store.checksums !== undefined && { checksums: store.checksums }),
+    ...(store.maxRequests !== undefined && { maxRequests: store.maxRequests }),
+    ...(store.encryption !== undefined && { encryption: store.encryption }),
   }
 }
 

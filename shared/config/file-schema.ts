@@ -57,11 +57,32 @@ const storeKeys = {
   ).optional(),
   secret_access_key: text('text', 'Write it as a reference to an environment variable.').optional(),
   session_token: text('text', 'For temporary credentials.').optional(),
+  checksums: word(
+    ['crc32', 'none'],
+    'Whether a CRC32 goes with each object and is compared by readers; crc32 on AWS, none with an endpoint. Uploads are covered by their signature either way.',
+  ).optional(),
+  max_requests: integer(1, 1024, 'Requests to this store at once, per thread; 32 unless told.').optional(),
 }
 
 const warehouseObject = z.strictObject({
   url: storeUrl('s3://bucket/prefix, file:///folder or file:./folder.'),
   ...storeKeys,
+  sse: word(
+    ['none', 'aes256', 'kms'],
+    'Encryption that is asked for with each object; none leaves it to the default of the bucket.',
+  ).optional(),
+  sse_kms_key_id: text(
+    'id or ARN of a key',
+    'The key of KMS for sse: kms; otherwise the account’s own for S3.',
+  ).optional(),
+  sse_bucket_key: boolean(
+    'For sse: kms: one key per bucket and time, so that KMS is asked seldom.',
+  ).optional(),
+  client_endpoint: scalar(
+    parseEndpoint,
+    { type: 'string', format: 'uri' },
+    'What clients of the catalog are told as s3.endpoint, where they reach the store by another address than Tidewater does.',
+  ).optional(),
 })
 export const warehouseSchema = z.union([
   storeUrl('Where tables are written: s3://bucket/prefix, file:///folder or file:./folder.'),

@@ -66,6 +66,7 @@ function checkAll(data: unknown, baseFolder: string, issues: ConfigIssue[]): rea
   checkUnique('source', known.sources, ['sources'], issues)
   checkUnique('catalog', known.catalogs, ['catalogs'], issues)
   checkCredentials(data, issues)
+  checkEncryption(data, issues)
   checkPolling(data, issues)
   checkToken(data, issues)
   const rawTables = valueAt(data, ['tables'])
@@ -127,6 +128,19 @@ function checkCredentials(data: unknown, issues: ConfigIssue[]): void {
       atKey: true,
       message: 'access_key_id and secret_access_key go together',
       suggestion: 'Give both, or neither: then the usual AWS chain is used.',
+    })
+  }
+}
+
+function checkEncryption(data: unknown, issues: ConfigIssue[]): void {
+  if (valueAt(data, ['warehouse', 'sse']) === 'kms') return
+  for (const key of ['sse_kms_key_id', 'sse_bucket_key']) {
+    if (valueAt(data, ['warehouse', key]) === undefined) continue
+    issues.push({
+      path: ['warehouse', key],
+      atKey: true,
+      message: `${key} needs sse: kms`,
+      suggestion: 'Add sse: kms, or leave this out.',
     })
   }
 }
@@ -214,7 +228,7 @@ function buildConfig(file: FileShape, tables: readonly CheckedTable[], baseFolde
   const { limits } = file
   return {
     baseFolder,
-    warehouse: buildStore(warehouse, baseFolder),
+    warehouse: { ...buildStore(warehouse, baseFolder), ...buildWarehouse(warehouse) },
     metadata: buildMetadata(file.metadata, baseFolder),
     queue: buildQueue(file.queue, baseFolder),
     sources: file.sources.map(
@@ -271,6 +285,8 @@ function buildStore(store: StoreShape, baseFolder: string): StoreConfig {
     ...(store.endpoint !== undefined && { endpoint: store.endpoint }),
     ...(store.region !== undefined && { region: store.region }),
     ...(store.path_style !== undefined && { pathStyle: store.path_style }),
+    ...(store.checksums !== undefined && { checksums: store.checksums }),
+    ...(store.max_requests !== undefined && { maxRequests: store.max_requests }),
     ...(accessKeyId !== undefined &&
       secretAccessKey !== undefined && {
         credentials: {
@@ -279,6 +295,27 @@ function buildStore(store: StoreShape, baseFolder: string): StoreConfig {
           ...(sessionToken !== undefined && { sessionToken: new Secret(sessionToken) }),
         },
       }),
+  }
+}
+
+type WarehouseShape = Partial<Exclude<FileShape['warehouse'], string>>
+
+function buildWarehouse({
+  sse,
+  sse_kms_key_id: keyId,
+  sse_bucket_key: bucketKey,
+  client_endpoint: clientEndpoint,
+}: WarehouseShape): Pick<StoreConfig, 'encryption' | 'clientEndpoint'> {
+  return {
+    ...(sse === 'aes256' && { encryption: { kind: sse } }),
+    ...(sse === 'kms' && {
+      encryption: {
+        kind: sse,
+        ...(keyId !== undefined && { keyId }),
+        ...(bucketKey !== undefined && { bucketKey }),
+      },
+    }),
+    ...(clientEndpoint !== undefined && { clientEndpoint }),
   }
 }
 

@@ -10,13 +10,13 @@ export type Settings = Readonly<Record<string, string>>
 const REGION_OF_OWN_SERVER = 'us-east-1'
 
 /** No secret. Empty for a warehouse that is a folder. */
-export function storageSettings({
-  url,
-  endpoint,
-  region,
-  pathStyle,
-}: Pick<StoreConfig, 'url' | 'endpoint' | 'region' | 'pathStyle'>): Settings {
+export function storageSettings(
+  store: Pick<StoreConfig, 'url' | 'endpoint' | 'clientEndpoint' | 'region' | 'pathStyle'>,
+): Settings {
+  const { url, region, pathStyle } = store
   if (!isS3(url)) return {}
+  // Clients may stand elsewhere: what is localhost here has another name in their containers.
+  const endpoint = store.clientEndpoint ?? store.endpoint
   const knownRegion = region ?? (endpoint === undefined ? undefined : REGION_OF_OWN_SERVER)
   return {
     ...(endpoint !== undefined && { 's3.endpoint': endpoint }),

@@ -19,7 +19,6 @@ function rowsOf(heading: string): Map<string, string> {
 
 const sections = [
   ['Top level', ['']],
-  ['Object stores', ['warehouse']],
   ['Catalogs', ['catalogs']],
   ['Tables', ['tables']],
   ['Columns', ['tables.schema.fields']],
@@ -35,6 +34,11 @@ describe('docs/configuration.md', () => {
   it('describes the keys of sources, there and under object stores', () => {
     const described = new Set([...rowsOf('Sources').keys(), ...rowsOf('Object stores').keys()])
     expect([...described].sort()).toEqual([...knownKeys('sources')].sort())
+  })
+
+  it('describes the keys of a warehouse, there and under object stores', () => {
+    const described = [...rowsOf('Object stores').keys(), ...rowsOf('Warehouse').keys()]
+    expect(described.sort()).toEqual([...knownKeys('warehouse')].sort())
   })
 
   it('gives the defaults that hold', () => {

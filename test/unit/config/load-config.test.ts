@@ -409,3 +409,35 @@ describe('secrets', () => {
     expect(JSON.stringify(errors)).not.toContain(SECRET)
   })
 })
+
+describe('settings of the store of the warehouse', () => {
+  const file = (keys: string) =>
+    fileWithTable('commit_interval: 1s').replace(
+      'warehouse: file:./lake',
+      `warehouse: { url: "s3://lake", ${keys} }`,
+    )
+
+  it('reach the store and the catalog', () => {
+    const { warehouse } = configOf(
+      file(
+        'checksums: crc32, max_requests: 8, sse: kms, sse_kms_key_id: "arn:key", sse_bucket_key: true, client_endpoint: "http://minio:9000"',
+      ),
+    )
+    expect(warehouse.clientEndpoint).toBe('http://minio:9000')
+    expect(storeOptionsOf(warehouse)).toEqual({
+      checksums: 'crc32',
+      maxRequests: 8,
+      encryption: { kind: 'kms', keyId: 'arn:key', bucketKey: true },
+    })
+    expect(storeOptionsOf(configOf(file('sse: aes256')).warehouse)).toEqual({
+      encryption: { kind: 'aes256' },
+    })
+    expect(storeOptionsOf(configOf(file('sse: none')).warehouse)).toEqual({})
+  })
+
+  it('name a key of KMS only together with sse: kms', () => {
+    for (const keys of ['sse_kms_key_id: k', 'sse: aes256, sse_bucket_key: true']) {
+      expect(errorsOf(file(keys))).toMatchObject([{ message: expect.stringContaining('needs sse: kms') }])
+    }
+  })
+})

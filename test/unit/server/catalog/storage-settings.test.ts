@@ -11,6 +11,11 @@ it('a server of one’s own is named with path style and some region', () => {
   })
 })
 
+it('clients that reach the store by another address are told that one', () => {
+  const store = { url: 's3://lake/w', endpoint: 'http://127.0.0.1:9000', clientEndpoint: 'http://minio:9000' }
+  expect(storageSettings(store)).toMatchObject({ 's3.endpoint': 'http://minio:9000' })
+})
+
 it('AWS is named by what tidewater.yaml says, and left to the client’s own chain where it says nothing', () => {
   expect(storageSettings({ url: 's3://lake', region: 'eu-central-1', pathStyle: true })).toEqual({
     's3.path-style-access': 'true',
