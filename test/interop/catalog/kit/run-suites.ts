@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { installPyIcebergTests } from './install-kit.ts'
 
-const LIMIT_MS = 180_000
+const LIMIT_MS = 600_000
 
 export interface Outcome {
   /** Without its parameters. */
