@@ -15,6 +15,8 @@ export interface S3Context {
   readonly region: string
   /** Tries that were made. */
   readonly attempts: number
+  /** Whether a request has succeeded before: then missing credentials are a source of them that is away for a while. */
+  readonly hadCredentials: boolean
 }
 
 /** What the store decides from; taken from the SDK's error without trusting its class. */
@@ -187,9 +189,10 @@ function kindOfName(failure: S3Failure, context: S3Context): Kind | undefined {
     case 'TokenProviderError':
       return {
         code: 'credentials-missing',
-        next: 'park',
-        advice:
-          'No credentials were found. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, run under a role, or give access_key_id and secret_access_key in tidewater.yaml from environment variables.',
+        next: context.hadCredentials ? 'retry' : 'park',
+        advice: context.hadCredentials
+          ? 'There were some before. Look at what gives them out (metadata service, identity provider, profile); Tidewater tries again.'
+          : 'No credentials were found. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, run under a role, or give access_key_id and secret_access_key in tidewater.yaml from environment variables.',
       }
     case 'PermanentRedirect':
     case 'AuthorizationHeaderMalformed':

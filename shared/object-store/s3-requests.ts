@@ -22,18 +22,25 @@ const RETRIES_PER_SUCCESS = 0.5
 export interface RetryBudget {
   /** False when it is used up. */
   take(): boolean
+  /** After a success. */
   refill(): void
+  readonly hasSucceeded: boolean
 }
 
 export function createRetryBudget(): RetryBudget {
   let left = RETRY_BUDGET
+  let hasSucceeded = false
   return {
+    get hasSucceeded() {
+      return hasSucceeded
+    },
     take() {
       if (left < 1) return false
       left--
       return true
     },
     refill() {
+      hasSucceeded = true
       left = Math.min(RETRY_BUDGET, left + RETRIES_PER_SUCCESS)
     },
   }
@@ -70,7 +77,8 @@ export async function request<T>(
 
 export function contextOf(store: S3Connection, { action, key }: Operation, attempts = 1) {
   const { url: storeUrl, bucket, endpoint, region } = store
-  return { storeUrl, bucket, key, action, endpoint, region, attempts }
+  const hadCredentials = store.budget.hasSucceeded
+  return { storeUrl, bucket, key, action, endpoint, region, attempts, hadCredentials }
 }
 
 /** The chain keeps what it found until shortly before its stated end; a server may refuse it earlier. */

@@ -1,11 +1,13 @@
 /** The S3 store against a real server: the contract of all stores, and what only a server shows. */
+import { HeadObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ObjectStore } from '../../shared/object-store/object-store.ts'
 import type { S3StoreOptions } from '../../shared/object-store/s3-connection.ts'
 import { createS3ObjectStore } from '../../shared/object-store/s3-object-store.ts'
+import { MULTIPART_THRESHOLD_BYTES } from '../../shared/object-store/s3-put.ts'
 import { systemRuntime } from '../../shared/runtime/system-runtime.ts'
 import { collect, describeObjectStore } from '../contract/object-store.ts'
-import { type S3Server, startS3Server } from '../servers/s3-server.ts'
+import { KMS_KEY_ID, type S3Server, startS3Server } from '../servers/s3-server.ts'
 
 let server: S3Server
 const stores: ObjectStore[] = []
@@ -85,5 +87,40 @@ describe('S3 object store', () => {
     await expect(collect(store, { prefix: '' })).rejects.toMatchObject({ code: 'store-unavailable' })
     await server.resume()
     expect(await store.get('a')).toEqual(one)
+  })
+
+  it.each([
+    [{ kind: 'aes256' }, { ServerSideEncryption: 'AES256' }],
+    [
+      { kind: 'kms', keyId: KMS_KEY_ID },
+      { ServerSideEncryption: 'aws:kms', SSEKMSKeyId: KMS_KEY_ID },
+    ],
+  ] as const)('writes what %o asks for, whole and in parts, and reads it', async (encryption, expected) => {
+    const store = open('more', encryption.kind, { encryption })
+    const { endpoint, region, accessKeyId, secretAccessKey } = server
+    const credentials = { accessKeyId, secretAccessKey }
+    const client = new S3Client({ endpoint, region, forcePathStyle: true, credentials })
+    const large = new Uint8Array(MULTIPART_THRESHOLD_BYTES + 1).fill(5)
+    for (const [key, body] of [
+      ['small', one],
+      ['large', large],
+    ] as const) {
+      expect(await store.put(key, body, { ifNoneMatch: true })).toEqual({
+        kind: 'written',
+        etag: (await store.head(key))?.etag,
+      })
+      const head = await client.send(
+        new HeadObjectCommand({ Bucket: 'more', Key: `${encryption.kind}/${key}` }),
+      )
+      expect(head.ServerSideEncryption).toBe(expected.ServerSideEncryption)
+      if ('SSEKMSKeyId' in expected) expect(head.SSEKMSKeyId).toContain(expected.SSEKMSKeyId)
+      expect(Buffer.compare(await store.get(key), body)).toBe(0)
+    }
+    client.destroy()
+  })
+
+  it('says that a key of KMS is unknown', async () => {
+    const store = open('more', 'kms', { encryption: { kind: 'kms', keyId: 'no-such-key' } })
+    await expect(store.put('a', one)).rejects.toMatchObject({ next: 'park' })
   })
 })

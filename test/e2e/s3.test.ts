@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { goldenConfig, goldenTopic, ORDERS, statusOf } from '../interop/golden-tables.ts'
+import { startFaultProxy } from '../servers/fault-proxy.ts'
 import { type S3Server, startS3Server } from '../servers/s3-server.ts'
 import { landInBucket, SOURCE_BUCKET, s3Environment, s3Places, WAREHOUSE_BUCKET } from './golden-bucket.ts'
 import { createWorkspace, type Workspace } from './tidewater-cli.ts'
@@ -107,6 +108,36 @@ describe('with segments and warehouse on S3', () => {
     await expectCleanAudit()
     expect((await tidewater('dlq', 'show', 'shop.orders')).exitCode).toBe(0)
     await expectSecretNowhere(server.secretAccessKey, workspace)
+  })
+
+  test('run --once over a line that refuses, breaks and loses answers makes the same table', async () => {
+    const proxy = await startFaultProxy(server.endpoint)
+    try {
+      await landInBucket(server, 'orders')
+      const places = s3Places({ ...server, endpoint: proxy.endpoint })
+      await workspace.write('tidewater.yaml', goldenConfig(ORDERS + SMALL_TASKS, places) + LIMITS)
+      const answer = { status: 503, code: 'SlowDown' }
+      proxy.rain({
+        seed: 42,
+        rate: 0.1,
+        faults: [
+          { kind: 'answer', ...answer },
+          { kind: 'cut-before' },
+          { kind: 'cut-after' },
+          { kind: 'answer-after', ...answer },
+          { kind: 'cut-body', share: 0.5 },
+          { kind: 'garble-request' },
+        ],
+      })
+      const run = await tidewater('run', '--once')
+      expect(run.exitCode, run.stderr).toBe(0)
+      expect(proxy.struck()).toBeGreaterThan(10)
+      proxy.calm()
+      await expectCleanAudit()
+      await expectSecretNowhere(server.secretAccessKey, workspace)
+    } finally {
+      await proxy.stop()
+    }
   })
 
   test('run lives through an outage of the server by itself, and nothing is lost', async () => {

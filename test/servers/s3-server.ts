@@ -33,6 +33,10 @@ const ACCESS_KEY_ID = 'tidewater-test'
 const SECRET_ACCESS_KEY = 'tidewater-test-secret'
 const REGION = 'us-east-1'
 
+/** One key in the server's own memory; `kms` calls it by this name. */
+export const KMS_KEY_ID = 'tidewater-key'
+const KMS_KEY = Buffer.alloc(32, 7).toString('base64')
+
 export async function startS3Server(): Promise<S3Server> {
   const program = await installMinio()
   const folder = dataFolder('s3')
@@ -83,6 +87,7 @@ async function startMinio({ program, folder, port }: MinioOptions): Promise<Serv
       MINIO_REGION: REGION,
       MINIO_BROWSER: 'off',
       MINIO_UPDATE: 'off',
+      MINIO_KMS_SECRET_KEY: `${KMS_KEY_ID}:${KMS_KEY}`,
       // Certificates and settings of the person who runs the tests stay out of it.
       HOME: folder,
     },
