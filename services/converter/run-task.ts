@@ -29,7 +29,7 @@ export interface TaskRunnerContext {
   readonly convert: Convert
   readonly worker: string
   readonly claimLeaseMs: number
-  /** Failures without a known cause after which a task is parked. */
+  /** Failures without a known cause, and workers lost in a row, after which a task is parked. */
   readonly maxTaskAttempts: number
 }
 
@@ -63,6 +63,7 @@ export async function runTask(context: TaskRunnerContext, taskId: string): Promi
     token,
     leaseMs: context.claimLeaseMs,
     worker: context.worker,
+    maxLostClaims: context.maxTaskAttempts,
   })
   if (claimed.kind !== 'claimed') return { kind: 'passed' }
   const { task, claim } = claimed

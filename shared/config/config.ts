@@ -134,7 +134,7 @@ export interface LimitsConfig {
   readonly workers?: number
   /** Parquet writers that one task keeps open at once, one per partition value. */
   readonly maxOpenPartitions: number
-  /** Failed attempts after which a task is parked. */
+  /** Failed attempts, or workers lost in a row, after which a task is parked. */
   readonly maxTaskAttempts: number
   readonly maxTasksInFlight: number
   readonly claimLeaseMs: number

@@ -159,6 +159,14 @@ export interface TaskRecord extends ConvertTask {
   readonly lastErrorMessage?: string
 }
 
+export interface ClaimRequest {
+  readonly token: string
+  readonly leaseMs: number
+  readonly worker: string
+  /** Claims in a row that may run out; without it any number. */
+  readonly maxLostClaims?: number
+}
+
 /** `missing`: no such task, or already finished. `held`: another worker's lease is running. `stopped`: its table or partition is paused or stopped. */
 export type ClaimOutcome =
   | { readonly kind: 'claimed'; readonly task: ConvertTask; readonly claim: Claim }
@@ -577,12 +585,10 @@ export interface MetadataStore {
   listRunnableTasks(limit: number): Promise<readonly string[]>
   /**
    * A slice whose partition is paused or stopped leaves a shared task here and becomes a queued task of its own (`<taskId>.<position>`),
-   * so that it holds up nobody else. Taking over an expired claim counts as a failed attempt.
+   * so that it holds up nobody else. Taking over an expired claim counts as a failed attempt. The `maxLostClaims`th in a row is not taken
+   * over: a task of one slice is parked and its partition stops, one of several is replaced by one task per slice.
    */
-  claimTask(
-    taskId: string,
-    claim: { readonly token: string; readonly leaseMs: number; readonly worker: string },
-  ): Promise<ClaimOutcome>
+  claimTask(taskId: string, claim: ClaimRequest): Promise<ClaimOutcome>
   /** `false` when the claim was lost. */
   extendClaim(claim: Pick<Claim, 'taskId' | 'token'>, leaseMs: number): Promise<boolean>
   /**

@@ -142,6 +142,76 @@ export function describeClaims(open: OpenMetadata): void {
     })
   })
 
+  const dies = async (taskId: string, token: string) => {
+    const outcome = await store.claimTask(taskId, {
+      token,
+      leaseMs: LEASE_MS,
+      worker: token,
+      maxLostClaims: 3,
+    })
+    fixture.clock.nowMs += LEASE_MS
+    return outcome.kind
+  }
+
+  it('parks a task whose workers died three times in a row, and stops only its partition, with an event', async () => {
+    await planned(store, 'a', sliceOf(0, 0, 10))
+    await planned(store, 'b', sliceOf(1, 0, 10))
+    expect([await dies('a', 'w1'), await dies('a', 'w2'), await dies('a', 'w3')]).toEqual(
+      Array(3).fill('claimed'),
+    )
+    expect(await dies('a', 'w4')).toBe('stopped')
+    expect(await store.listTasks({ states: ['parked'], limit: 9 })).toMatchObject([
+      { taskId: 'a', attempts: 3, lastErrorCode: 'workers-lost' },
+    ])
+    const [event] = await store.listEvents({ limit: 1 })
+    expect(event).toMatchObject({
+      type: 'partition.stopped',
+      partition: 0,
+      details: { code: 'workers-lost' },
+    })
+    expect(event?.message).toMatch(
+      /3 workers in a row died .* task a \(orders-0, offsets 0 to 9\); the last was w3/,
+    )
+    expect(await store.listRunnableTasks(9)).toEqual(['b'])
+    await store.resumePartition(idOf(0), NOTE)
+    expect(await dies('a', 'w5')).toBe('claimed')
+    expect(await dies('a', 'w6')).toBe('claimed')
+  })
+
+  it('counts workers lost in a row only: a failure that may pass in between, however often, parks nothing', async () => {
+    await planned(store, 'a', sliceOf(0, 0, 10))
+    for (let outage = 0; outage < 5; outage++) {
+      await store.claimTask('a', { token: 't', leaseMs: LEASE_MS, worker: 'w', maxLostClaims: 3 })
+      const next = { kind: 'retry', delayMs: 0 } as const
+      await store.failTask({ claim: { taskId: 'a', token: 't' }, code: 'storage', message: 'm', next })
+    }
+    expect([await dies('a', 'w1'), await dies('a', 'w2')]).toEqual(['claimed', 'claimed'])
+    expect(
+      await store.claimTask('a', { token: 'w3', leaseMs: 1, worker: 'w3', maxLostClaims: 3 }),
+    ).toMatchObject({
+      kind: 'claimed',
+      task: { attempts: 2 },
+    })
+  })
+
+  it('takes a shared task apart whose workers keep dying, so that only the slice that kills them is parked', async () => {
+    await planned(store, 'a', sliceOf(0, 0, 10), sliceOf(1, 0, 10))
+    for (const token of ['w1', 'w2', 'w3']) await dies('a', token)
+    expect(await dies('a', 'w4')).toBe('missing')
+    expect(await store.listRunnableTasks(9)).toEqual(['a.0', 'a.1'])
+    for (const token of ['w5', 'w6', 'w7']) await dies('a.1', token)
+    expect(await dies('a.1', 'w8')).toBe('stopped')
+    expect(await claimed(store, 'a.0')).toMatchObject({
+      kind: 'claimed',
+      task: { slices: [sliceOf(0, 0, 10)] },
+    })
+    expect((await store.listPartitions(TABLE)).map(({ state }) => state)).toEqual([
+      'active',
+      'stopped',
+      'active',
+    ])
+  })
+
   it('fences a commit whose lease is over even when nobody else took the task', async () => {
     await planned(store, 'a', sliceOf(0, 0, 10))
     await claimed(store, 'a')

@@ -5,7 +5,7 @@
 import type { Claim } from '../../flow.ts'
 import { invariant, unreachable } from '../../runtime/errors.ts'
 import { segmentsFromJson, segmentsToJson } from '../json-columns.ts'
-import type { ClaimOutcome, TaskFailure } from '../metadata-store.ts'
+import type { ClaimOutcome, ClaimRequest, TaskFailure } from '../metadata-store.ts'
 import { toNumber } from '../rows.ts'
 import { change, now, type Steps, statement } from '../steps.ts'
 import { nameOf, requireSource, stopSource } from './partitions.ts'
@@ -43,10 +43,9 @@ const updateLease = statement((db, p: { taskKey: bigint; leaseUntilMs: bigint })
   db.updateTable('convert_task').set({ lease_until_ms: p.leaseUntilMs }).where('task_key', '=', p.taskKey),
 )
 
-export function* claimTask(
-  taskId: string,
-  claim: { readonly token: string; readonly leaseMs: number; readonly worker: string },
-): Steps<ClaimOutcome> {
+const CLAIM_EXPIRED = 'claim-expired'
+
+export function* claimTask(taskId: string, claim: ClaimRequest): Steps<ClaimOutcome> {
   const found = yield* findTask(taskId)
   if (found === undefined) return { kind: 'missing' }
   const { task, slices: planned } = found
@@ -65,7 +64,9 @@ export function* claimTask(
     yield* moveSliceToOwnTask(task, slice, { taskId: `${task.task_id}.${slice.position}`, nowMs })
   }
   const leaseUntilMs = nowMs + BigInt(Math.ceil(claim.leaseMs))
-  const { attempts } = yield* countLostClaim(task)
+  const attempts = yield* countLostClaim(task)
+  if (claim.maxLostClaims !== undefined && task.state === 'claimed' && attempts >= claim.maxLostClaims)
+    return yield* setApart(task, slices, { attempts, nowMs })
   yield* change(updateClaim, {
     taskKey: task.task_key,
     token: claim.token,
@@ -80,14 +81,46 @@ export function* claimTask(
   }
 }
 
-/** A worker that died with its claim is a failed attempt: a task that kills its workers shows in `attempts`. */
-function* countLostClaim(task: Task): Steps<{ readonly attempts: bigint }> {
-  if (task.state !== 'claimed') return { attempts: task.attempts }
+/**
+ * A worker that died with its claim is a failed attempt: a task that kills its workers shows in `attempts`. Failures of another kind
+ * before it do not count along: after an hour without storage, one machine that goes must not look like the last of many.
+ */
+function* countLostClaim(task: Task): Steps<bigint> {
+  if (task.state !== 'claimed') return task.attempts
   yield* noteError(task, {
-    code: 'claim-expired',
+    code: CLAIM_EXPIRED,
     message: `Worker ${task.worker ?? '?'} neither committed nor extended its claim in time; it died or was cut off.`,
   })
-  return { attempts: task.attempts + 1n }
+  return task.last_error_code === CLAIM_EXPIRED ? task.attempts + 1n : 1n
+}
+
+/** A task that keeps killing its workers would kill them for ever: what of it does so waits for a person, and the rest goes on. */
+function* setApart(
+  task: Task,
+  slices: readonly Slice[],
+  { attempts, nowMs }: { readonly attempts: bigint; readonly nowMs: bigint },
+): Steps<ClaimOutcome> {
+  if (slices.length > 1) {
+    // Any of them may be the one: each is tried on its own.
+    for (const slice of slices)
+      yield* moveSliceToOwnTask(task, slice, { taskId: `${task.task_id}.${slice.position}`, nowMs })
+    yield* finishTask(task, 'cancelled')
+    return { kind: 'missing' }
+  }
+  const [slice] = slices
+  const what =
+    slice === undefined
+      ? ''
+      : ` (${nameOf(slice)}, offsets ${slice.start_offset} to ${slice.end_offset - 1n})`
+  const error = {
+    code: 'workers-lost',
+    message: `${attempts} workers in a row died or were cut off while they converted task ${task.task_id}${what}; the last was ${task.worker ?? '?'}. It is not tried again by itself, since it may take down the next one too. Look why they ended (out of memory? a crash?), then resume the partition, or skip the offsets.`,
+  }
+  yield* noteError(task, error)
+  yield* requeueTask(task, { attempts, notBeforeMs: 0n })
+  yield* finishTask(task, 'parked')
+  yield* stopPartitionsOf(task, slices, error)
+  return { kind: 'stopped' }
 }
 
 function isHeld(task: Task, nowMs: bigint): boolean {
