@@ -9,8 +9,13 @@ import type { ConvertRequest } from './convert-request.ts'
 import type { ConvertTarget } from './convert-task.ts'
 import { runTask, type TaskOutcome } from './run-task.ts'
 
-/** Runnable tasks put back by one sweep; more than the queue takes is put back by a later one. */
-const MAX_TASKS_PER_SWEEP = 10_000
+/**
+ * Ids of the backlog that wait in the queue, about: enough for all workers until the next sweep. The rest waits in the database, where
+ * tables take turns; in the queue, the order is what it is.
+ */
+const BACKLOG_WINDOW = 1_000
+/** Tasks looked at for those that keep failing. */
+const MAX_TASKS_LOOKED_AT = 10_000
 const SWEEP_INTERVAL_MS = 1_000
 const PROGRESS_INTERVAL_MS = 100
 
@@ -133,13 +138,17 @@ function undeclared(task: ConvertTask): AppError {
   })
 }
 
-/** Tasks are rows; the queue may have forgotten some, and claims of dead workers run out: both are put back. */
+/**
+ * Tasks are rows; the queue may have forgotten some, and claims of dead workers run out: both are put back. While the queue still holds
+ * half a window nothing is: a sweep costs by what workers took, not by how much waits, however many processes sweep.
+ */
 export async function sweepUntilStopped(parts: Parts, signal: AbortSignal): Promise<void> {
   const { metadata, queue, runtime } = parts
   await runLoop(
     { runtime, signal, intervalMs: SWEEP_INTERVAL_MS, onFailure: problemOf(parts, 'sweeping') },
     async () => {
-      await queue.enqueue(await metadata.listRunnableTasks(MAX_TASKS_PER_SWEEP))
+      if ((await queue.size()) < BACKLOG_WINDOW / 2)
+        await queue.enqueue(await metadata.listRunnableTasks(BACKLOG_WINDOW), 'backlog')
       return { again: false }
     },
   )
@@ -184,7 +193,7 @@ async function failingTasks(parts: Parts, { rows }: DeclaredTable): Promise<read
   const queued = await parts.metadata.listTasks({
     tableId: rows.tableId,
     states: ['queued'],
-    limit: MAX_TASKS_PER_SWEEP,
+    limit: MAX_TASKS_LOOKED_AT,
   })
   return queued
     .filter(task => task.attempts >= parts.config.limits.maxTaskAttempts)

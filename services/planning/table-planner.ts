@@ -47,6 +47,9 @@ export interface PlannerSettings {
   readonly maxTasksInFlight: number
 }
 
+/** Tasks of one table in flight that go before every backlog; more of them are one. */
+const MAX_FRESH_TASKS = 8
+
 export interface PlannerContext {
   readonly table: TableDetail
   readonly settings: PlannerSettings
@@ -110,7 +113,8 @@ export function createTablePlanner(context: PlannerContext): TablePlanner {
     }
     const nowMs = runtime.nowMs()
     const partitions = await metadata.listPartitions(table.tableId)
-    const maxTasks = settings.maxTasksInFlight - (await tasksInFlight(partitions))
+    const inFlight = await tasksInFlight(partitions)
+    const maxTasks = settings.maxTasksInFlight - inFlight
     // A backlog is not listed again and again while converters catch up with what is planned of it.
     if (maxTasks <= 0) return { more: true, moved: false, plannedTasks: 0, waiting: [] }
     const due = partitions.filter(
@@ -123,7 +127,11 @@ export function createTablePlanner(context: PlannerContext): TablePlanner {
     const listingMs = runtime.monotonicMs() - startedMs
     await noteEnds(visits)
     const pending = visits.map(visited => visited.pending).filter(found => found !== undefined)
-    const plannedTasks = await plan(pending, { ...options, maxTasks })
+    const plannedTasks = await plan(pending, {
+      ...options,
+      maxTasks,
+      maxFresh: MAX_FRESH_TASKS - inFlight,
+    })
     failures.push(...visits.map(visited => visited.failure).filter(failure => failure !== undefined))
     if (failures.length > 0) throw failures[0]
     return {
@@ -199,7 +207,7 @@ export function createTablePlanner(context: PlannerContext): TablePlanner {
 
   async function plan(
     pending: readonly PendingPartition[],
-    options: RoundOptions & { readonly maxTasks: number },
+    options: RoundOptions & { readonly maxTasks: number; readonly maxFresh: number },
   ): Promise<number> {
     const { metadata, table, settings, queue, runtime } = context
     if (pending.length === 0) return 0
@@ -225,7 +233,8 @@ export function createTablePlanner(context: PlannerContext): TablePlanner {
       planned.push(taskId)
       for (const slice of slices) delete attention.get(slice.partition)?.waitingSinceMs
     }
-    await queue.enqueue(planned)
+    // What is more than that is a backlog, and waits for the table's turn: the sweep queues it.
+    await queue.enqueue(planned.slice(0, Math.max(0, options.maxFresh)), 'fresh')
     return planned.length
   }
 

@@ -581,7 +581,10 @@ export interface MetadataStore {
   // Tasks.
   /** All or nothing. `stale`: some slice does not begin at its partition's planned offset, or the partition or table is not active. */
   planTask(task: NewTask): Promise<{ readonly kind: 'planned' } | { readonly kind: 'stale' }>
-  /** Ids of tasks that could be claimed now, oldest first: queued and due, or claimed with an expired lease. */
+  /**
+   * Ids of tasks that could be claimed now: queued and due, or claimed with an expired lease. Tables take turns, those first of which
+   * fewest run; a table's oldest first.
+   */
   listRunnableTasks(limit: number): Promise<readonly string[]>
   /**
    * A slice whose partition is paused or stopped leaves a shared task here and becomes a queued task of its own (`<taskId>.<position>`),

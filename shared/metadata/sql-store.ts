@@ -15,6 +15,7 @@ import * as partitions from './queries/partitions.ts'
 import * as publications from './queries/publications.ts'
 import { findPublishedTable, listPublishedNames } from './queries/published-tables.ts'
 import { purgeDeadLetters } from './queries/purge-dead-letters.ts'
+import { listRunnableTasks } from './queries/runnable-tasks.ts'
 import { appendScanReport, listScanReports } from './queries/scan-reports.ts'
 import * as snapshots from './queries/snapshots.ts'
 import * as sourceEnds from './queries/source-ends.ts'
@@ -60,7 +61,7 @@ export function createSqlMetadataStore({ read, write, migrate, close }: Transact
     unparkTask: (taskId, note) => write(ofTask(taskId), () => tasks.unparkTask(taskId, note)),
 
     planTask: task => write(table(task.tableId), () => tasks.planTask(task)),
-    listRunnableTasks: limit => read(() => tasks.listRunnableTasks(limit)),
+    listRunnableTasks: limit => read(() => listRunnableTasks(limit)),
     claimTask: (taskId, claim) => write(ofTask(taskId), () => claims.claimTask(taskId, claim)),
     extendClaim: (claim, leaseMs) => write(ofTask(claim.taskId), () => claims.extendClaim(claim, leaseMs)),
     commitTask: commit => write(ofTask(commit.claim.taskId), () => commitTask(commit)),

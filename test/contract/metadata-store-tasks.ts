@@ -13,6 +13,7 @@ import {
   LETTERS,
   type MetadataFixture,
   NOTE,
+  newTable,
   type OpenMetadata,
   openFixture,
   partitionAt,
@@ -140,6 +141,26 @@ export function describeClaims(open: OpenMetadata): void {
     expect(await store.commitTask(commitOf('a', [sliceOf(0, 0, 10)], { token: 'second' }))).toMatchObject({
       kind: 'committed',
     })
+  })
+
+  it('lets tables take turns, first those of which fewest run, and skips what stands still', async () => {
+    for (let i = 0; i < 5; i++) await planned(store, `a${i}`, sliceOf(0, i * 10, i * 10 + 10))
+    for (const name of ['b', 'c']) {
+      await store.createTable(newTable(name, `shop.${name}`), newTable(`${name}-dlq`, `shop.${name}__dlq`))
+      await store.registerPartition({ ...idOf(0), tableId: name, incarnation: 0, firstOffset: 0n })
+      for (let i = 0; i < 2; i++) {
+        const slices = [sliceOf(0, i * 10, i * 10 + 10)]
+        await store.planTask({ taskId: `${name}${i}`, tableId: name, schemaId: 0, specId: 0, slices })
+      }
+    }
+    expect(await store.listRunnableTasks(99)).toEqual(['a0', 'b0', 'c0', 'a1', 'b1', 'c1', 'a2', 'a3', 'a4'])
+    expect(await store.listRunnableTasks(4)).toEqual(['a0', 'b0', 'c0', 'a1'])
+    await claimed(store, 'a0')
+    expect((await store.listRunnableTasks(99)).slice(0, 4)).toEqual(['b0', 'c0', 'a1', 'b1'])
+    await store.setTableState('b', 'paused', NOTE)
+    expect(await store.listRunnableTasks(99)).toEqual(['c0', 'a1', 'c1', 'a2', 'a3', 'a4'])
+    fixture.clock.nowMs += LEASE_MS
+    expect(await store.listRunnableTasks(99)).toEqual(['a0', 'c0', 'a1', 'c1', 'a2', 'a3', 'a4'])
   })
 
   const dies = async (taskId: string, token: string) => {

@@ -23,18 +23,6 @@ const updatePlanned = statement(
       })
       .where('source_key', '=', p.sourceKey),
 )
-/** A task with one active partition is runnable: at the claim, slices of the others leave it. */
-const selectRunnable = sqlStatement<{ nowMs: bigint; limit: number }, { task_id: string }>(
-  p => sql`select task_id from convert_task
-    where state in ('queued', 'claimed')
-      and ((state = 'queued' and not_before_ms <= ${p.nowMs}) or (state = 'claimed' and lease_until_ms <= ${p.nowMs}))
-      and exists (select 1 from iceberg_table
-        where iceberg_table.table_id = convert_task.table_id and iceberg_table.state = 'active')
-      and exists (select 1 from task_slice join source_partition using (source_key)
-        where task_slice.task_key = convert_task.task_key and task_slice.state = 'planned'
-          and source_partition.state = 'active')
-    order by task_key limit ${p.limit}`,
-)
 const selectAnyTable = statement((db, p: { state: TaskState; limit: number }) =>
   db.selectFrom('convert_task').selectAll().where('state', '=', p.state).orderBy('task_key').limit(p.limit),
 )
@@ -113,11 +101,6 @@ function assertWellFormed({ taskId, slices }: NewTask): void {
       `task ${taskId} plans ${topic}-${partition} from ${startOffset} to ${endOffset}, which is empty`,
     )
   }
-}
-
-export function* listRunnableTasks(limit: number): Steps<readonly string[]> {
-  const rows = yield* all(selectRunnable, { nowMs: yield* now(), limit })
-  return rows.map(row => row.task_id)
 }
 
 /** Oldest first within each state, states in the order given. */

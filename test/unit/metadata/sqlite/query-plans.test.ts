@@ -21,6 +21,8 @@ const MEANT = [
   'SCAN p USING INDEX source_partition_current',
   'SCAN dead_letter_total',
   'SCAN source_partition USING INDEX sqlite_autoindex_source_partition_1',
+  // The tables, and the rows of the query's own result so far.
+  'SCAN turn',
   // Holds only partitions that stall.
   'SCAN p USING INDEX source_partition_stalled',
 ]
