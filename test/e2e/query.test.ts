@@ -18,7 +18,8 @@ describe('on a folder', () => {
 
   beforeAll(async () => {
     temporary = await mkdtemp(join(tmpdir(), 'tidewater-query-e2e-'))
-    workspace = await createWorkspace({ TMPDIR: temporary })
+    // Wherever the machine is, times without a zone are UTC.
+    workspace = await createWorkspace({ TMPDIR: temporary, TZ: 'America/New_York' })
     await workspace.write('tidewater.yaml', ordersConfig())
     await workspace.tidewater(['land', 'orders'], `${orders(0, 60)}not json\n`)
     expect(await workspace.tidewater(['run', '--once'])).toMatchObject({ exitCode: 0 })
@@ -109,6 +110,23 @@ describe('on a folder', () => {
     expect(
       (await readdir(workspace.folder)).filter(name => name.includes('failed') || name.includes('partial')),
     ).toEqual([])
+  })
+
+  test('a text file is written whole, and one that cannot be written is named', async () => {
+    const path = workspace.path('out.csv')
+    const rows = ['--format', 'csv', '--limit', 'none', 'SELECT range AS n FROM range(2500)']
+    expect(await query('--output', path, ...rows)).toMatchObject({ exitCode: 0, stdout: '', stderr: '' })
+    expect(lines(await readFile(path, 'utf8'))).toHaveLength(2501)
+    const nowhere = await query('--output', workspace.path('none/out.csv'), ...rows)
+    expect(nowhere).toMatchObject({ exitCode: 2, stdout: '' })
+    expect(nowhere.stderr).toMatch(/^tidewater: --output .*none\/out\.csv cannot be written: ENOENT/)
+  })
+
+  test('--at is in UTC unless it says a zone', async () => {
+    const at = async (text: string) => (await query('--at', text, 'FROM shop.orders')).stderr
+    for (const text of ['2020-01-02', '2020-01-02T00:00', '2020-01-02 00:00:00', '2020-01-02T01:00:00+01:00'])
+      expect(await at(text)).toContain('no snapshot as old as 2020-01-02T00:00:00.000Z')
+    expect(await at('Jan 2 2020')).toContain('expected a time such as')
   })
 
   test('statements come from standard input and from a file', async () => {

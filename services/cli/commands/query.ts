@@ -1,9 +1,7 @@
 /** `tidewater query`: one statement, a file of them, those of standard input, or a shell. */
-import { createWriteStream } from 'node:fs'
-import { readFile, rename, rm } from 'node:fs/promises'
+import { open, readFile, rename, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { resolve } from 'node:path'
-import { finished } from 'node:stream/promises'
 import { parseSizeBytes } from '../../../shared/config/scalars.ts'
 import { AppError } from '../../../shared/runtime/errors.ts'
 import type { StoreParts } from '../../parts.ts'
@@ -68,7 +66,7 @@ async function textOf(sql: string | undefined, file: string | undefined): Promis
     try {
       return await readFile(file, 'utf8')
     } catch (cause) {
-      throw usage(`--file ${file} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}.`)
+      throw usage(`--file ${file} cannot be read: ${messageOf(cause)}.`)
     }
   }
   let text = ''
@@ -125,24 +123,25 @@ async function toOutput<T>(
   path: string | undefined,
   produce: (write: (text: string) => Promise<void>) => Promise<T>,
 ): Promise<T> {
-  if (path === undefined) return await produce(text => writeTo(process.stdout, text))
+  if (path === undefined) return await produce(toStandardOutput)
   const partial = `${resolve(path)}.partial`
-  const stream = createWriteStream(partial)
+  const file = await open(partial, 'w').catch((cause: unknown) => {
+    throw usage(`--output ${path} cannot be written: ${messageOf(cause)}.`)
+  })
   try {
-    const produced = await produce(text => writeTo(stream, text))
-    stream.end()
-    await finished(stream)
+    const produced = await produce(text => file.writeFile(text))
+    await file.close()
     await rename(partial, resolve(path))
     return produced
   } finally {
-    stream.destroy()
+    await file.close()
     await rm(partial, { force: true })
   }
 }
 
-async function writeTo(stream: NodeJS.WritableStream, text: string): Promise<void> {
+async function toStandardOutput(text: string): Promise<void> {
   await new Promise<void>((done, failed) => {
-    stream.write(text, error => (error ? failed(error) : done()))
+    process.stdout.write(text, error => (error ? failed(error) : done()))
   })
 }
 
@@ -166,14 +165,17 @@ function settingsOf(options: CommandOptions): Omit<QueryOptions, 'parquet' | 'si
   }
 }
 
+/** Day, time, zone. */
+const TIME = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d+)?)?)(Z|[+-]\d\d:\d\d)?)?$/
+
 function travelOf({ snapshot, at }: CommandOptions): TimeTravel | undefined {
   if (snapshot !== undefined && at !== undefined) throw usage('Give --snapshot or --at, not both.')
   if (snapshot !== undefined) return { kind: 'snapshot', snapshotId: snapshot }
   if (at === undefined) return undefined
-  // Without a zone, UTC: what is typed means the same on every machine.
-  const timestampMs = Date.parse(/T[\d:.]+$/.test(at) ? `${at}Z` : at)
-  if (!/^\d{4}-/.test(at) || Number.isNaN(timestampMs))
-    throw usage(`--at ${at}: expected a time such as 2026-02-03T04:05:06Z.`)
+  // Without a zone, UTC: what is typed means the same on every machine. A day alone is in UTC already.
+  const [, day, time, zone = 'Z'] = TIME.exec(at) ?? []
+  const timestampMs = Date.parse(time === undefined ? `${day}` : `${day}T${time}${zone}`)
+  if (Number.isNaN(timestampMs)) throw usage(`--at ${at}: expected a time such as 2026-02-03T04:05:06Z.`)
   return { kind: 'at', timestampMs }
 }
 
@@ -182,6 +184,10 @@ function sizeOf(option: string, text: string | undefined): number | undefined {
   const parsed = parseSizeBytes(text)
   if (!parsed.ok) throw usage(`${option} ${text}: expected ${parsed.expected}.`)
   return parsed.value
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
 }
 
 function usage(message: string): AppError {
