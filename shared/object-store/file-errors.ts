@@ -59,6 +59,12 @@ function kindOf(code: string): {
         advice:
           'A file system cannot hold this key: a part of it is too long, or a file stands where a folder is needed, or the reverse.',
       }
+    case 'EXDEV':
+      return {
+        next: 'park',
+        appCode: 'store-unsupported',
+        advice: 'All of a store must lie on one file system: nothing below its folder may be another mount.',
+      }
     case 'ELOOP':
       return {
         next: 'park',

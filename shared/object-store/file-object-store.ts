@@ -1,10 +1,10 @@
 /**
  * Object storage in a folder of a local disk.
  *
- * A put writes a temporary file beside its target, syncs it, and moves it into place (`link` when an existing object must stay),
- * then syncs the folder: after `put` returns, the object survives a power cut. A crash in the middle leaves a temporary file,
- * which is never listed. Folders left empty by `delete` stay, and are not listed either. A root folder that does not exist yet
- * is an empty store; the first put makes it.
+ * A put writes a temporary file in one folder of the store, syncs it, and moves it into place (`link` when an existing object must
+ * stay), then syncs the folder: after `put` returns, the object survives a power cut. A crash in the middle leaves a temporary file,
+ * which is never listed, and which a later process removes (temporary-files.ts). Folders left empty by `delete` stay, and are not
+ * listed either. A root folder that does not exist yet is an empty store; the first put makes it.
  *
  * The ETag is size, modification time in nanoseconds and inode: a replacement is always another inode, and a program that writes
  * into the file in place moves its time. A digest of the content would make every listing read every file.
@@ -16,9 +16,10 @@ import { AppError } from '../runtime/errors.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { classifyFileError, hasCode, isMissing } from './file-errors.ts'
 import { listFolderNames, walkFiles } from './file-listing.ts'
-import { assertKey, assertPrefix, TEMPORARY_PREFIX } from './object-key.ts'
+import { assertKey, assertPrefix } from './object-key.ts'
 import type { ListOptions, ObjectInfo, ObjectStore, PutOutcome } from './object-store.ts'
 import { allocatePadded } from './padded-bytes.ts'
+import { createTemporaryFiles, type TemporaryFiles } from './temporary-files.ts'
 
 /** One read call; Linux reads at most 2 GiB at once. */
 const MAX_READ_BYTES = 1 << 30
@@ -26,13 +27,19 @@ const MAX_READ_BYTES = 1 << 30
 interface FileStore {
   readonly rootPath: string
   readonly url: string
-  readonly runtime: Pick<Runtime, 'uuid'>
+  readonly runtime: Pick<Runtime, 'uuid' | 'nowMs'>
+  readonly temporary: TemporaryFiles
 }
 
 /** `rootPath` is absolute. */
-export function createFileObjectStore(rootPath: string, runtime: Pick<Runtime, 'uuid'>): ObjectStore {
+export function createFileObjectStore(
+  rootPath: string,
+  runtime: Pick<Runtime, 'uuid' | 'nowMs'>,
+): ObjectStore {
   const trimmed = rootPath.replace(/\/+$/, '')
-  const store: FileStore = { rootPath: trimmed === '' ? '/' : trimmed, url: `file://${trimmed}`, runtime }
+  const path = trimmed === '' ? '/' : trimmed
+  const temporary = createTemporaryFiles(path, runtime)
+  const store: FileStore = { rootPath: path, url: `file://${trimmed}`, runtime, temporary }
   return {
     url: store.url,
     list: options => listFiles(store, options),
@@ -135,9 +142,11 @@ async function putFile(
   const folder = dirname(path)
   // Only to save the writing; the link below decides.
   if (ifNoneMatch && (await headFile(store, key)) !== undefined) return { kind: 'exists' }
-  const temporary = join(folder, `${TEMPORARY_PREFIX}${store.runtime.uuid()}`)
+  const temporary = join(store.temporary.folder, store.runtime.uuid())
   try {
     await makeFolder(folder)
+    await makeFolder(store.temporary.folder)
+    await store.temporary.sweepOnce()
     const etag = await writeSynced(temporary, body)
     try {
       if (ifNoneMatch) {

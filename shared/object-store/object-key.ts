@@ -7,7 +7,7 @@ import { AppError } from '../runtime/errors.ts'
 /** S3's limit for a key, in UTF-8 bytes; stores prepend their own prefix to it. */
 export const MAX_KEY_BYTES = 1024
 
-/** Objects that are being written; a name that begins so is never listed and never accepted as part of a key. */
+/** What is being written, and older files of that kind; a name that begins so is never listed and never accepted as part of a key. */
 export const TEMPORARY_PREFIX = '.tidewater-tmp-'
 
 /** Order of the UTF-8 bytes, as S3 lists. JavaScript's own order differs where surrogates meet U+E000-U+FFFF. */

@@ -15,7 +15,7 @@ export type StoreLocation =
 export interface OpenStoreOptions extends Omit<S3StoreOptions, 'bucket' | 'prefix'> {
   /** What relative paths are relative to: the folder of the configuration file. Without it, they are refused. */
   readonly baseFolder?: string
-  readonly runtime: Pick<Runtime, 'uuid' | 'sleep' | 'random'>
+  readonly runtime: Pick<Runtime, 'uuid' | 'nowMs' | 'sleep' | 'random'>
 }
 
 /** Errors: `invalid-store-url` (fatal). Nothing is contacted yet. */

@@ -28,6 +28,7 @@ describe('file object store', () => {
     await store.put('a/1', one, { ifNoneMatch: true })
     await Promise.all([1, 2, 3].map(() => store.put('a/2', one, { ifNoneMatch: true })))
     expect(await readdir(join(folder, 'a'))).toEqual(['1', '2'])
+    expect(await readdir(join(folder, '.tidewater-tmp-puts'))).toEqual([])
   })
 
   it('never lists what a crash in the middle of a put left behind', async () => {
@@ -38,6 +39,27 @@ describe('file object store', () => {
     expect(await keysOf('')).toEqual(['a/1'])
     expect(await store.listFolders('')).toEqual(['a'])
     await expect(store.head('a/.tidewater-tmp-0b5d')).rejects.toMatchObject({ code: 'invalid-key' })
+  })
+
+  it('removes what a crash left behind more than a day ago, and nothing else', async () => {
+    await store.put('a/1', one)
+    const writing = join(folder, '.tidewater-tmp-puts')
+    const age = async (name: string, hours: number) => {
+      const then = Date.now() / 1000 - hours * 3600
+      await utimes(join(writing, name), then, then)
+    }
+    await writeFile(join(writing, 'old'), 'half')
+    await writeFile(join(writing, 'young'), 'half')
+    await mkdir(join(writing, 'folder'))
+    await age('old', 25)
+    await age('young', 23)
+    await age('folder', 25)
+    await utimes(join(folder, 'a', '1'), 1, 1)
+    await store.put('a/2', one)
+    expect((await readdir(writing)).sort()).toEqual(['folder', 'old', 'young'])
+    await createFileObjectStore(folder, systemRuntime).put('a/3', one)
+    expect((await readdir(writing)).sort()).toEqual(['folder', 'young'])
+    expect(await keysOf('')).toEqual(['a/1', 'a/2', 'a/3'])
   })
 
   it('changes the ETag when another program writes into the file in place, size unchanged', async () => {
@@ -78,7 +100,8 @@ describe('file object store', () => {
     await store.put('a/b', one)
     await expect(store.put('a', one)).rejects.toMatchObject({ code: 'invalid-key' })
     await expect(store.put('a', one, { ifNoneMatch: true })).rejects.toMatchObject({ code: 'invalid-key' })
-    expect(await readdir(folder)).toEqual(['a'])
+    expect((await readdir(folder)).sort()).toEqual(['.tidewater-tmp-puts', 'a'])
+    expect(await readdir(join(folder, '.tidewater-tmp-puts'))).toEqual([])
   })
 
   it('classifies a name that the file system cannot hold', async () => {
