@@ -45,9 +45,10 @@ export async function auditTable(context: AuditContext, table: AuditedTable): Pr
   const countPurged = async () => (await context.metadata.sumAccounts(rows.tableId)).purgedDeadLetterCount
   const purgedBefore = await countPurged()
   const audit = { lives, tally, hasPositions: metadataColumns !== 'none' }
+  // Right after the ledger that says how many are of which life: retention may remove some at any time.
+  await countPositions(context, { table: deadLetters, paths: DEAD_LETTER_PATHS, kind: 'deadLetters' }, audit)
   if (metadataColumns === 'none') await compareTotals(context, rows, tally)
   else await countPositions(context, { table: rows, paths: ROW_PATHS[metadataColumns], kind: 'rows' }, audit)
-  await countPositions(context, { table: deadLetters, paths: DEAD_LETTER_PATHS, kind: 'deadLetters' }, audit)
   const kept = await checkAccounts(context, rows, audit)
   // What retention removes while the audit reads was in the files, and is purged in the ledger that is read after them.
   const keptTooLong = kept.count - (await countPurged()) + purgedBefore

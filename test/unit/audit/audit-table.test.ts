@@ -164,3 +164,23 @@ describe('an audit of offsets', () => {
 function rangesText(kind: AccountedRange['kind']): string {
   return rangesToJson([{ kind, startOffset: 0n, endOffset: 10n }])
 }
+
+test('a purge of the first life of a topic while rows are read takes nothing from the second one', async () => {
+  await open({ on_new_incarnation: 'continue' })
+  await removeSegment(pipeline.source, 0)
+  await removeSegment(pipeline.source, 10)
+  pipeline.runtime.advance(1000)
+  const secondLifeMs = pipeline.runtime.nowMs()
+  pipeline.runtime.advance(1000)
+  await land(pipeline.source, [...ids(0, 13), 'not json either'])
+  await pipeline.settle()
+  expect(await pipeline.partition()).toMatchObject({ incarnation: 1, committedOffset: 14n })
+  const { tableId } = (await pipeline.declare()).rows
+  pipeline.warehouse.before = async (_, key) => {
+    if (!key.includes('/orders/data/')) return
+    pipeline.warehouse.before = undefined
+    await pipeline.metadata.purgeDeadLetters(tableId, { committedBeforeMs: secondLifeMs, maxBatches: 10 })
+  }
+  expect(await pipeline.audit()).toMatchObject({ ...clean, unverifiable: 20n, rows: 32n })
+  expect(await pipeline.audit()).toMatchObject({ ...clean, unverifiable: 20n, purged: 1n, dead_letters: 1n })
+})
