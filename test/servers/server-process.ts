@@ -11,7 +11,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isOnPath } from './install.ts'
 
-const MAX_START_MS = 60_000
+const MAX_START_MS = 180_000
 const MAX_STOP_MS = 5_000
 const POLL_MS = 50
 /** Of a server's output, kept for error messages. */
