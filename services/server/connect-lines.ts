@@ -83,7 +83,8 @@ function trino(connection: Connection): ConnectLines {
           settings[name] === undefined ? [] : [`${name}=${settings[name]}`],
         ),
       ]
-    : ['fs.hadoop.enabled=true']
+    : // Locations are looked up below it, and the catalog gives whole paths.
+      ['fs.native-local.enabled=true', 'local.location=/']
   return {
     engine: 'Trino',
     where: `in etc/catalog/${CATALOG}.properties`,
