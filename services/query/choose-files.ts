@@ -15,7 +15,8 @@ import { fromDuckDBValue, toDuckDBValue } from './duckdb-values.ts'
 import { type ColumnStatistics, columnStatistics } from './file-statistics.ts'
 import { keepCondition, mayCompare } from './keep-conditions.ts'
 import type { Literal } from './literals.ts'
-import type { Predicate, PredicateColumn } from './predicates.ts'
+import type { Predicate } from './predicates.ts'
+import type { PredicateColumn } from './scope.ts'
 import { duckdbType } from './sql-text.ts'
 
 export interface ChosenFiles {

@@ -29,7 +29,7 @@ export interface PlaceOptions {
   readonly signal: AbortSignal
 }
 
-/** Paths in the order of the files. Throws `object-changed` (retry) when an object has another length than its manifest entry says. */
+/** Paths in the order of the files. Throws `object-changed` (retry) when an object is shorter than its manifest entry says. */
 export async function placeFiles(
   files: readonly LiveFile[],
   options: PlaceOptions,

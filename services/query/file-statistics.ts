@@ -12,7 +12,7 @@ import {
   truncateUpperBound,
 } from '../../shared/iceberg/single-value.ts'
 import { MICROS_PER_DAY, MICROS_PER_HOUR } from '../../shared/iceberg/transforms.ts'
-import type { PredicateColumn } from './predicates.ts'
+import type { PredicateColumn } from './scope.ts'
 
 type Value = Exclude<PartitionValue, null>
 

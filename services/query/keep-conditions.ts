@@ -9,7 +9,8 @@
 import type { PrimitiveType } from '../../shared/iceberg/schema.ts'
 import { unreachable } from '../../shared/runtime/errors.ts'
 import type { Literal } from './literals.ts'
-import type { Predicate, PredicateColumn } from './predicates.ts'
+import type { Predicate } from './predicates.ts'
+import type { PredicateColumn } from './scope.ts'
 import { quoteText } from './sql-text.ts'
 
 /** Names of the columns that hold what is known of one column of the table. */
