@@ -19,7 +19,7 @@ import { type Cursor, type Following, followPartition } from './follow-partition
 import { holdForLateArrivals } from './late-arrivals.ts'
 
 /** Objects looked at in one listing of one partition; a longer backlog is taken in several visits. */
-export const MAX_OBJECTS_PER_LISTING = 20_000
+const MAX_OBJECTS_PER_LISTING = 20_000
 /** Listings in one visit, on the way to a start that lies far into the folder. */
 const MAX_LISTINGS_TO_START = 100_000
 

@@ -172,7 +172,7 @@ function typeFromJson(json: unknown, what: string, depth: number): IcebergType {
 }
 
 /** The inverse of `primitiveText`; spaces inside the parentheses are free. `undefined` for anything else. */
-export function parsePrimitiveText(text: string): PrimitiveType | undefined {
+function parsePrimitiveText(text: string): PrimitiveType | undefined {
   const decimal = /^decimal\(\s*(\d{1,2})\s*,\s*(\d{1,2})\s*\)$/.exec(text)
   if (decimal !== null) {
     const [precision, scale] = [Number(decimal[1]), Number(decimal[2])]

@@ -10,7 +10,7 @@ import type { PartitionValue } from './partition-spec.ts'
 import type { PrimitiveType } from './schema.ts'
 
 /** Iceberg's default metrics mode is `truncate(16)`: code points of a string, bytes of a binary. */
-export const BOUND_TRUNCATION_WIDTH = 16
+const BOUND_TRUNCATION_WIDTH = 16
 
 const UUID_PATTERN = /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/
 const HIGHEST_CODE_POINT = 0x10ffff

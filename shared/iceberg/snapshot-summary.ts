@@ -9,7 +9,7 @@ import type { PartitionValue } from './partition-spec.ts'
 
 const ENGINE_NAME = 'tidewater'
 /** The table version that the snapshot shows. */
-export const TABLE_VERSION_KEY = 'tidewater.table-version'
+const TABLE_VERSION_KEY = 'tidewater.table-version'
 
 interface Totals {
   readonly records: bigint

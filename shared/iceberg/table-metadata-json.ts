@@ -174,7 +174,7 @@ export function parseTableMetadata(bytes: Uint8Array, what: string): TableMetada
 }
 
 /** For callers that hold the parsed JSON, such as an answer of a REST catalog read by `parseExactJson`. */
-export function tableMetadataFromJson(json: unknown, what: string): TableMetadata {
+function tableMetadataFromJson(json: unknown, what: string): TableMetadata {
   const version = z.object({ 'format-version': z.number() }).safeParse(json)
   if (version.success && version.data['format-version'] !== FORMAT_VERSION)
     throw unsupported(what, `format version ${version.data['format-version']}`)

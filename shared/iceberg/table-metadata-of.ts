@@ -4,7 +4,7 @@ import type { Publication, SnapshotRecord, TableDetail } from '../metadata/metad
 import { invariant } from '../runtime/errors.ts'
 import type { Snapshot, TableMetadata } from './table-metadata.ts'
 
-export const PREVIOUS_VERSIONS_MAX_PROPERTY = 'write.metadata.previous-versions-max'
+const PREVIOUS_VERSIONS_MAX_PROPERTY = 'write.metadata.previous-versions-max'
 export const DEFAULT_PREVIOUS_VERSIONS_MAX = 100
 
 /** What a table says unless its own properties say otherwise. */

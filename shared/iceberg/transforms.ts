@@ -146,7 +146,7 @@ function truncate(
   throw mismatch(transform, source, value)
 }
 
-export function firstCodePoints(text: string, count: number): string {
+function firstCodePoints(text: string, count: number): string {
   if (text.length <= count) return text
   let end = 0
   for (let taken = 0; taken < count && end < text.length; taken++)
