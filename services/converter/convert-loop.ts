@@ -52,10 +52,14 @@ export function taskRunner(
     worker: `${parts.holder}/${lane}`,
     claimLeaseMs,
     maxTaskAttempts,
-    convert: async (task: ConvertTask, claim: { readonly token: string }) => {
+    convert: async (
+      task: ConvertTask,
+      claim: { readonly token: string },
+      options: { readonly alone: boolean },
+    ) => {
       const table = byId.get(task.tableId)
       if (table === undefined) throw undeclared(task)
-      return await parts.convert(requestOf(parts, table, { task, claimToken: claim.token }))
+      return await parts.convert(requestOf(parts, table, { task, claimToken: claim.token }), options)
     },
   }
   return async taskId => {

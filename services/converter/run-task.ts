@@ -21,7 +21,14 @@ export interface ConvertedTask extends Omit<TaskResult, 'files'> {
 }
 
 /** Converts one task; runs in a worker thread, or in this one for a reproducible run. */
-export type Convert = (task: ConvertTask, claim: Claim) => Promise<ConvertedTask>
+export type Convert = (
+  task: ConvertTask,
+  claim: Claim,
+  options: {
+    /** Nothing else may run in this process meanwhile. */
+    readonly alone: boolean
+  },
+) => Promise<ConvertedTask>
 
 export interface TaskRunnerContext {
   readonly metadata: MetadataStore
@@ -66,12 +73,12 @@ export async function runTask(context: TaskRunnerContext, taskId: string): Promi
     maxLostClaims: context.maxTaskAttempts,
   })
   if (claimed.kind !== 'claimed') return { kind: 'passed' }
-  const { task, claim } = claimed
+  const { task, claim, isAfterLoss } = claimed
 
   const done = new AbortController()
   const extending = keepClaim(context, claim, done.signal)
   try {
-    const result = await context.convert(task, claim)
+    const result = await context.convert(task, claim, { alone: isAfterLoss })
     const commitStartedMs = runtime.monotonicMs()
     const outcome = await metadata.commitTask({ claim, ...result })
     const commitMs = runtime.monotonicMs() - commitStartedMs

@@ -169,7 +169,13 @@ export interface ClaimRequest {
 
 /** `missing`: no such task, or already finished. `held`: another worker's lease is running. `stopped`: its table or partition is paused or stopped. */
 export type ClaimOutcome =
-  | { readonly kind: 'claimed'; readonly task: ConvertTask; readonly claim: Claim }
+  | {
+      readonly kind: 'claimed'
+      readonly task: ConvertTask
+      readonly claim: Claim
+      /** Its last worker neither committed nor failed: it died, perhaps of this very task. */
+      readonly isAfterLoss: boolean
+    }
   | { readonly kind: 'missing' | 'held' | 'stopped' | 'not_yet' }
 
 /** A file as the database keeps it: the manifest's `data_file` struct stays encoded, since status and snapshot change around it. */

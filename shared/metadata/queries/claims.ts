@@ -78,6 +78,7 @@ export function* claimTask(taskId: string, claim: ClaimRequest): Steps<ClaimOutc
     kind: 'claimed',
     task: taskOf({ ...task, attempts }, slices),
     claim: { taskId, token: claim.token, leaseUntilMs: toNumber(leaseUntilMs) },
+    isAfterLoss: task.state === 'claimed',
   }
 }
 

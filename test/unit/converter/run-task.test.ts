@@ -68,19 +68,35 @@ describe('runTask', () => {
     expect(await tasks()).toMatchObject({ queued: 1, claimed: 0 })
   })
 
+  test('a task whose worker died is converted alone, so that no other is taken for the cause', async () => {
+    const taskId = await theTask()
+    const asked: boolean[] = []
+    const watching = context(async (_task, _claim, { alone }) => {
+      asked.push(alone)
+      throw new AppError({ code: 'storage', next: 'retry', message: 'later' })
+    })
+    await pipeline.metadata.claimTask(taskId, { token: 'died', leaseMs: 1, worker: 'w' })
+    pipeline.runtime.advance(1)
+    await runTask(watching, taskId)
+    pipeline.runtime.advance(60_000)
+    await runTask(watching, taskId)
+    expect(asked).toEqual([true, false])
+  })
+
   test('a zombie whose lease ran out commits nothing, and leaves only orphan files', async () => {
     const taskId = await theTask()
     const outcome = await runTask(
       context(async (task, claim) => {
         const { rows, deadLetters } = await pipeline.declare()
-        const result = await pipeline.parts.convert({
+        const request = {
           task,
           claimToken: claim.token,
           sourceName: 'local',
           rows: targetOf(rows),
           deadLetters: targetOf(deadLetters),
           settings: SETTINGS,
-        })
+        }
+        const result = await pipeline.parts.convert(request, { alone: false })
         // Stopped by its machine for longer than its lease: the extensions come too late as well.
         pipeline.runtime.advance(31_000)
         expect((await pipeline.convert()).map(other => other.kind)).toEqual(['committed'])
