@@ -6,8 +6,8 @@
  * Everything is made for the statement and goes with it: the database in memory, the temporary folder with what was fetched. So each
  * statement sees the newest snapshots, and a failure at any step, or the signal, leaves nothing behind.
  */
-import { mkdtemp, rename, rm } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { mkdtemp } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { DuckDBResult } from '@duckdb/node-api'
 import type { TableDetail } from '../../shared/metadata/metadata-store.ts'
 import type { ObjectStore } from '../../shared/object-store/object-store.ts'
@@ -17,6 +17,7 @@ import { type ChosenFiles, chooseFiles } from './choose-files.ts'
 import { checkFetchSize, folderOf, placeFiles } from './data-places.ts'
 import { confine, type DuckDB, type DuckDBLimits, openSession, type Session, withFolder } from './duckdb.ts'
 import { Places, requireStableMembers, standInSql, viewSql } from './open-tables.ts'
+import { openOutputFile } from './output-file.ts'
 import { type Predicate, predicatesOf } from './predicates.ts'
 import { type Mention, resolveTables } from './resolve-tables.ts'
 import { explainFailure } from './sql-failure.ts'
@@ -115,25 +116,15 @@ async function runIn<T>(
   // Names and types need no file; nor does a plan, where files would have to be fetched for it.
   const standIn = describes || (statement.kind === 'explain' && folderOf(context.warehouse) === undefined)
   const paths = await openAll({ session, context, mentions, tables, readings, standIn }, options)
-  const output = options.parquet === undefined ? undefined : resolve(options.parquet.path)
-  const partial = output === undefined ? undefined : `${output}.${context.runtime.uuid()}.partial`
   // Stand-ins are empty, and DuckDB would otherwise plan for what comes of nothing.
   if (standIn) await session.connection.run("SET disabled_optimizers = 'statistics_propagation'")
   options.signal.throwIfAborted()
-  await confine(session, partial === undefined ? paths : [...paths, partial])
+  const { parquet } = options
+  if (statement.kind === 'run' && parquet !== undefined)
+    return await take(await writtenFile(session, context, statement.sql, { ...parquet, reads: paths }))
+  await confine(session, paths)
   if (statement.kind !== 'run') return await take(await explained(session, context, statement, readings))
-  if (options.parquet === undefined || output === undefined || partial === undefined)
-    return await take({ kind: 'rows', result: await session.connection.stream(statement.sql) })
-  try {
-    const written = await writeParquet(session, statement.sql, {
-      path: partial,
-      rowLimit: options.parquet.rowLimit,
-    })
-    await rename(partial, output)
-    return await take(written)
-  } finally {
-    await rm(partial, { force: true })
-  }
+  return await take({ kind: 'rows', result: await session.connection.stream(statement.sql) })
 }
 
 async function loadStates(
@@ -252,12 +243,29 @@ async function explained(
   }
 }
 
+async function writtenFile(
+  session: Session,
+  { runtime }: QueryContext,
+  sql: string,
+  { path, rowLimit, reads }: NonNullable<QueryOptions['parquet']> & { readonly reads: readonly string[] },
+): Promise<QueryOutcome> {
+  const file = await openOutputFile(path, runtime.uuid())
+  try {
+    await confine(session, [...reads, file.partialPath])
+    const written = await writeParquet(session, sql, { path: file.partialPath, rowLimit })
+    await file.keep()
+    return written
+  } finally {
+    await file.discard()
+  }
+}
+
 async function writeParquet(
   { connection }: Session,
   sql: string,
   { path, rowLimit }: { readonly path: string; readonly rowLimit: number | undefined },
 ): Promise<QueryOutcome> {
-  const to = `TO ${quoteText(path)} (FORMAT parquet, COMPRESSION zstd)`
+  const to = `TO ${quoteText(path)} (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false)`
   if (rowLimit === undefined) {
     const result = await connection.run(`COPY (${sql}\n) ${to}`)
     return { kind: 'written', rowCount: result.rowsChanged, cut: false }

@@ -129,6 +129,17 @@ describe('on a folder', () => {
     expect(await at('Jan 2 2020')).toContain('expected a time such as')
   })
 
+  test.each(['csv', 'parquet'])(
+    'an --output that cannot be written is refused in words (%s)',
+    async format => {
+      for (const path of [workspace.path('nowhere/out'), workspace.folder]) {
+        const refused = await query('--format', format, '--output', path, 'FROM shop.orders')
+        expect(refused).toMatchObject({ exitCode: 2, stdout: '' })
+        expect(refused.stderr).toMatch(/^tidewater: --output .+ cannot be written: .+\n$/)
+      }
+    },
+  )
+
   test('statements come from standard input and from a file', async () => {
     const piped = await workspace.tidewater(
       ['query', '--format', 'csv'],

@@ -1,13 +1,13 @@
 /** `tidewater query`: one statement, a file of them, those of standard input, or a shell. */
-import { open, readFile, rename, rm } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
-import { resolve } from 'node:path'
 import { parseSizeBytes } from '../../../shared/config/scalars.ts'
 import { AppError } from '../../../shared/runtime/errors.ts'
 import type { StoreParts } from '../../parts.ts'
 import { DEFAULT_FETCH_BYTES } from '../../query/data-places.ts'
 import { DEFAULT_MEMORY_BYTES, DEFAULT_SPILL_BYTES, loadDuckDB, MAX_THREADS } from '../../query/duckdb.ts'
 import { explanationText } from '../../query/explanation-text.ts'
+import { openOutputFile } from '../../query/output-file.ts'
 import { type QueryContext, type QueryOptions, runStatement } from '../../query/run-statement.ts'
 import { isBlank, splitStatements } from '../../query/split-statements.ts'
 import type { TimeTravel } from '../../query/table-state.ts'
@@ -102,7 +102,7 @@ async function runOne(
       const written =
         outcome.kind === 'written' || format === 'parquet'
           ? outcome
-          : await toOutput(options.output, write =>
+          : await toOutput(options.output, context.runtime, write =>
               writeRows(context.duckdb, outcome.result, {
                 format,
                 rowLimit,
@@ -118,24 +118,19 @@ async function runOne(
   )
 }
 
-/** A file appears under its name when it is whole. */
 async function toOutput<T>(
   path: string | undefined,
+  runtime: QueryContext['runtime'],
   produce: (write: (text: string) => Promise<void>) => Promise<T>,
 ): Promise<T> {
   if (path === undefined) return await produce(toStandardOutput)
-  const partial = `${resolve(path)}.partial`
-  const file = await open(partial, 'w').catch((cause: unknown) => {
-    throw usage(`--output ${path} cannot be written: ${messageOf(cause)}.`)
-  })
+  const file = await openOutputFile(path, runtime.uuid())
   try {
-    const produced = await produce(text => file.writeFile(text))
-    await file.close()
-    await rename(partial, resolve(path))
+    const produced = await produce(file.append)
+    await file.keep()
     return produced
   } finally {
-    await file.close()
-    await rm(partial, { force: true })
+    await file.discard()
   }
 }
 
