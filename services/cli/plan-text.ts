@@ -104,7 +104,7 @@ function waitingText(waiting: PlanReport['tables'][number]['waiting']): string {
   if ('error' in waiting) return `what waits there is not known (${waiting.error})`
   if (waiting.partitions === 0) return 'no such topic yet'
   const most = waiting.at_least ? 'at least ' : ''
-  return `${most}${counted(waiting.segments, 'segment')} of ${sizeText(waiting.size_bytes)} wait in ${counted(waiting.partitions, 'partition')}`
+  return `${most}${counted(waiting.segments, 'segment')} of ${sizeText(waiting.size_bytes)} ${waiting.segments === 1 ? 'waits' : 'wait'} in ${counted(waiting.partitions, 'partition')}`
 }
 
 const EFFECTS = {

@@ -94,7 +94,7 @@ function findSnapshot(
     message: `${table.name} has ${wanted}. ${
       named.length === 0
         ? 'Nothing of it was published yet.'
-        : `It has ${snapshots.length}, the first ${describe(snapshots[0])}; the newest: ${named.join(', ')}. All of them: SELECT * FROM _tidewater.snapshots`
+        : `Of its ${snapshots.length} snapshots the first is ${describe(snapshots[0])}, the newest: ${named.join(', ')}. All of them: SELECT * FROM _tidewater.snapshots`
     }`,
   })
 }

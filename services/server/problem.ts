@@ -67,7 +67,7 @@ const frameworkErrorSchema = z.object({
 const FRAMEWORK_ERRORS: Readonly<Record<string, { readonly code: string; readonly message: string }>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: {
     code: 'body-too-large',
-    message: 'The body of the request is larger than server.max_body_size allows.',
+    message: 'The body of the request is larger than this route takes, or than server.max_body_size allows.',
   },
   FST_ERR_CTP_INVALID_MEDIA_TYPE: {
     code: 'media-type-unknown',

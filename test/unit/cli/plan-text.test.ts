@@ -40,22 +40,33 @@ test('an update lists catalogs with their sign; what is ignored has none', () =>
   ])
 })
 
+const create = {
+  schema: { type: 'struct', 'schema-id': 0, fields: [{ id: 1, name: 'id', required: true, type: 'long' }] },
+  partition_spec: { 'spec-id': 0, fields: [] },
+  properties: {},
+  dead_letter_table: 'shop.orders__dlq',
+  dead_letter_location: 'file:///lake/shop/orders__dlq',
+  dead_letter_topic_location: 'file:///lake/_topics/shop.orders.dlq',
+  source: 'local',
+  topic: 'orders',
+  format: 'json',
+  start_from: 'earliest',
+} as const
+
 test('a source that cannot be listed is said, and does not keep the table from being planned', () => {
-  const create = {
-    schema: { type: 'struct', 'schema-id': 0, fields: [{ id: 1, name: 'id', required: true, type: 'long' }] },
-    partition_spec: { 'spec-id': 0, fields: [] },
-    properties: {},
-    dead_letter_table: 'shop.orders__dlq',
-    dead_letter_location: 'file:///lake/shop/orders__dlq',
-    dead_letter_topic_location: 'file:///lake/_topics/shop.orders.dlq',
-    source: 'local',
-    topic: 'orders',
-    format: 'json',
-    start_from: 'earliest',
-  } as const
   const lines = textOf([{ ...table, action: 'create', create, waiting: { error: 'no route' } }], 1)
   expect(lines).toContain(
     '+   reads topic orders (json) of source local from earliest: what waits there is not known (no route)',
   )
   expect(lines).toContain('+     1 id: long required')
+})
+
+test.each([
+  [1, '1 segment of 217 B waits in 1 partition'],
+  [2, '2 segments of 217 B wait in 1 partition'],
+])('%i segments to begin with are told', (segments, text) => {
+  const waiting = { partitions: 1, segments, size_bytes: 217n, at_least: false }
+  expect(textOf([{ ...table, action: 'create', create, waiting }], 1)).toContain(
+    `+   reads topic orders (json) of source local from earliest: ${text}`,
+  )
 })

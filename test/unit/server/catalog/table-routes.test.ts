@@ -201,3 +201,14 @@ describe('reports of metrics', () => {
     expect(await pipeline.metadata.listScanReports({ limit: 9 })).toEqual([])
   })
 })
+
+it('a report that is too large for its route is refused without blaming server.max_body_size alone', async () => {
+  const { app } = await catalogApp(pipeline)
+  const headers = { 'content-type': 'application/json' }
+  const body = JSON.stringify('x'.repeat(600 << 10))
+  const answer = await app.inject({ method: 'POST', url: `${TABLE}/metrics`, headers, body })
+  expect([answer.statusCode, answer.json().error.message]).toEqual([
+    400,
+    expect.stringContaining('than this route takes'),
+  ])
+})
