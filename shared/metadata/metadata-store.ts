@@ -480,6 +480,7 @@ export interface CommittedAccount extends SliceAccount {
 export interface DeadLetterBatch extends DeadLetterCount {
   readonly taskId: string
   readonly incarnation: number
+  /** When they became visible: a staged task's dead letters count from when the watermark reached it. */
   readonly committedAtMs: number
   /** Set once retention has removed them from the dead-letter table. */
   readonly purgedAtMs?: number

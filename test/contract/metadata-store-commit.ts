@@ -119,6 +119,7 @@ export function describeCommit(open: OpenMetadata): void {
     await store.commitTask(commitOf('b', [sliceOf(0, 10, 20)], { deadLetters: [10n] }))
     expect(await livePaths(store, 99n, LETTERS)).toEqual([])
     expect(await store.listDeadLetters(TABLE, 9)).toEqual([])
+    fixture.clock.nowMs += 500
     await store.commitTask(commitOf('a', [sliceOf(0, 0, 10)], { deadLetters: [2n] }))
     expect(await livePaths(store, 1n, LETTERS)).toEqual(['a'])
     expect(await livePaths(store, 2n, LETTERS)).toEqual(['a', 'b'])
@@ -126,7 +127,15 @@ export function describeCommit(open: OpenMetadata): void {
     expect((await store.listTables()).map(table => table.version)).toEqual([2n, 2n])
     expect(await store.listDeadLetters(TABLE, 9)).toMatchObject([
       { taskId: 'a', partition: 0, incarnation: 0, count: 2n, committedAtMs: fixture.clock.nowMs },
-      { taskId: 'b', code: 'not-json', count: 10n, firstOffset: 10n, lastOffset: 19n },
+      {
+        taskId: 'b',
+        code: 'not-json',
+        count: 10n,
+        firstOffset: 10n,
+        lastOffset: 19n,
+        // Not when it was staged: nobody saw them before.
+        committedAtMs: fixture.clock.nowMs,
+      },
     ])
     expect(await store.sumAccounts(TABLE)).toMatchObject({ rowCount: 8n, deadLetterCount: 12n })
     await converted(store, 'c', sliceOf(0, 20, 30))

@@ -76,6 +76,10 @@ const makeLive = statement((db, p: { taskKey: bigint; tableId: string; version: 
     .where('table_id', '=', p.tableId)
     .where('added_version', 'is', null),
 )
+/** Staged dead letters count from now: retention must not take what nobody could see yet. */
+const stampLetters = statement((db, p: { taskKey: bigint; atMs: bigint }) =>
+  db.updateTable('dead_letter_batch').set({ committed_at_ms: p.atMs }).where('task_key', '=', p.taskKey),
+)
 const countStaged = statement((db, p: { taskKey: bigint; tableId: string }) =>
   db
     .selectFrom('data_file')
@@ -272,5 +276,6 @@ function* makeLettersLive(task: Task): Steps<void> {
   if (staged === undefined || staged.count === 0n) return
   const version = yield* raiseVersion(letters.table_id)
   yield* change(makeLive, { taskKey: task.task_key, tableId: letters.table_id, version })
+  yield* change(stampLetters, { taskKey: task.task_key, atMs: yield* now() })
   yield* giveTopicOffsets(letters.table_id, task.task_key)
 }
