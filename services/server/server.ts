@@ -194,7 +194,8 @@ function listenFailed(address: ListenAddress, cause: unknown): AppError {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
   const at = addressText(address)
   const reasons: Readonly<Record<string, string>> = {
-    EADDRINUSE: `another process listens there. Write another port, such as server.listen: ${addressText({ ...address, port: address.port + 1 })}, port 0 for any free one, or none for no server`,
+    EADDRINUSE:
+      'another process listens there. Write another port in server.listen, port 0 for any free one, or none for no server',
     EACCES: 'this user may not use that port. Write a port from 1024 up in server.listen',
     EADDRNOTAVAIL: 'this machine has no such address. Write one that it has in server.listen',
     ENOTFOUND: 'there is no machine of that name. Write an address of this machine in server.listen',

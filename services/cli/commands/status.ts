@@ -43,11 +43,13 @@ function describeTable(table: TableStatus, atMs: number): string {
 
 function publicationText(publication: PublicationStatus): string {
   const shown = publication.snapshot_id === null ? 'no snapshot yet' : `snapshot ${publication.snapshot_id}`
-  const problem =
-    publication.error_message === null || publication.state === 'published'
-      ? ''
-      : `\n    ${publication.error_message} [${publication.error_code ?? ''}]`
-  return `  catalog ${publication.catalog}: ${publication.state}, ${shown}${publication.current ? '' : ' (not the newest)'}\n    ${publication.metadata_location ?? ''}${problem}`
+  const isFailing = publication.error_message !== null && publication.state !== 'published'
+  const lines = [
+    `  catalog ${publication.catalog}: ${publication.state}, ${shown}${publication.current ? '' : ' (not the newest)'}`,
+    ...(publication.metadata_location === null ? [] : [`    ${publication.metadata_location}`]),
+    ...(isFailing ? [`    ${publication.error_message} [${publication.error_code ?? ''}]`] : []),
+  ]
+  return lines.join('\n')
 }
 
 /** Nothing for a table that never had a dead letter. */
