@@ -1,7 +1,7 @@
 /**
  * The stages in flow order. Read this first.
  *
- *   declare tables → discover and plan → convert and commit → publish, and render dead letters
+ *   declare tables → discover and plan → convert and commit → publish, render dead letters and purge old ones
  *
  * Stages meet only through the metadata database and the queue. Every loop can die at any instant: what it was doing is a row that
  * another round, or another process, takes up again.
@@ -34,7 +34,7 @@ export async function runPipeline(parts: Parts, signal: AbortSignal): Promise<vo
   })
 }
 
-/** Takes the segments that had landed when it began, and ends. Answers with what is not committed, published or rendered, in words. */
+/** Takes the segments that had landed when it began, and ends. Answers with what is not committed, purged, published or rendered, in words. */
 export async function runOnce(parts: Parts, signal: AbortSignal): Promise<readonly string[]> {
   const tables = await declareTables(parts)
   const landedBeforeMs = parts.runtime.nowMs()
@@ -42,11 +42,11 @@ export async function runOnce(parts: Parts, signal: AbortSignal): Promise<readon
     const reasons = await Promise.all(tables.map(table => convertAll(parts, table, landedBeforeMs, running)))
     return reasons.flat()
   })
-  for (const table of tables) await purgeNow(parts, table)
+  const notPurged = await Promise.all(tables.map(table => purgeNow(parts, table)))
   const notPublished = await Promise.all(tables.map(table => publishNow(parts, table, signal)))
   const notRendered = await Promise.all(tables.map(table => renderNow(parts, table, signal)))
-  const undone = [...notCommitted, ...notPublished.flat(), ...notRendered.flat()]
-  return [...undone, ...(signal.aborted ? ['stopped before the end'] : [])]
+  const undone = [notPurged, notPublished, notRendered].flat(2)
+  return [...notCommitted, ...undone, ...(signal.aborted ? ['stopped before the end'] : [])]
 }
 
 /** Again and again, since a segment that changes or goes before it is converted is planned afresh. Answers with what is left, in words. */
@@ -73,7 +73,7 @@ async function declareTables(parts: Parts): Promise<readonly DeclaredTable[]> {
   return declared
 }
 
-/** Converters, sweep, publishers and the rendering of dead letters run in the background while `body` does; all of them have ended when this returns. */
+/** Converters, sweep, publishers and what keeps dead letters run in the background while `body` does; all of them have ended when this returns. */
 async function withStages<T>(
   parts: Parts,
   tables: readonly DeclaredTable[],

@@ -5,6 +5,7 @@
  * Of the table only rows of the database change here: the next snapshot shows it, and cleanup deletes the files once no snapshot
  * references them. Of the topic, the start offset moves first; objects below it whose deletion a crash cut short go in the next round.
  */
+import { AppError } from '../../shared/runtime/errors.ts'
 import { runLoop } from '../../shared/runtime/loop.ts'
 import { type Parts, problemOf } from '../parts.ts'
 import type { DeclaredTable } from '../tables/declare-table.ts'
@@ -27,13 +28,23 @@ export async function purgeUntilStopped(
   const intervalMs = Math.min(MAX_INTERVAL_MS, dlqRetentionMs / ROUNDS_PER_RETENTION)
   const onFailure = problemOf(parts, `${name}: purging dead letters`)
   await runLoop({ runtime: parts.runtime, signal, intervalMs, onFailure }, async () => {
-    await purgeNow(parts, table)
+    await purgeOld(parts, table)
     return { again: false }
   })
 }
 
-/** Everything that is too old now. */
-export async function purgeNow(parts: Parts, table: DeclaredTable): Promise<void> {
+/** Answers with why not everything that is too old now went, in words. */
+export async function purgeNow(parts: Parts, table: DeclaredTable): Promise<readonly string[]> {
+  try {
+    await purgeOld(parts, table)
+    return []
+  } catch (error) {
+    if (!(error instanceof AppError) || error.next === 'fatal') throw error
+    return [`${table.config.name}: purging dead letters: ${error.message}`]
+  }
+}
+
+async function purgeOld(parts: Parts, table: DeclaredTable): Promise<void> {
   const { dlqRetentionMs } = table.config
   if (dlqRetentionMs === undefined) return
   const beforeMs = (await parts.metadata.nowMs()) - dlqRetentionMs

@@ -5,6 +5,7 @@ import { readManifest } from '../../../shared/iceberg/manifest.ts'
 import { readManifestList } from '../../../shared/iceberg/manifest-list.ts'
 import { parseTableMetadata } from '../../../shared/iceberg/table-metadata-json.ts'
 import { locationToKey } from '../../../shared/object-store/locations.ts'
+import { AppError } from '../../../shared/runtime/errors.ts'
 import { ids, land } from '../../fakes/land-segments.ts'
 import { openPipeline, type Pipeline, TOPIC } from '../../fakes/pipeline-fixture.ts'
 
@@ -142,6 +143,22 @@ test('segments of the topic that were rendered longer ago are deleted, whatever 
   await purgeNow(pipeline.parts, await pipeline.declare())
   expect(await topicKeys()).toEqual([])
   expect(await pipeline.audit()).toMatchObject({ purged: 3n, topic_gaps: 0n, gaps: 0n, findings: [] })
+})
+
+test('a store that does not answer is a reason not to be done, and the table is purged all the same', async () => {
+  await landLetter(0)
+  await pipeline.render()
+  pipeline.runtime.advance(2 * HOUR_MS)
+  pipeline.warehouse.before = operation => {
+    if (operation === 'delete') throw new AppError({ code: 'outage', next: 'retry', message: 'no answer' })
+  }
+  expect(await purgeNow(pipeline.parts, await pipeline.declare())).toEqual([
+    'shop.orders: purging dead letters: no answer',
+  ])
+  pipeline.warehouse.before = undefined
+  expect(await offsetsOfLetters()).toEqual([])
+  expect(await purgeNow(pipeline.parts, await pipeline.declare())).toEqual([])
+  expect(await topicKeys()).toEqual([])
 })
 
 test('without dlq_retention dead letters stay', async () => {
