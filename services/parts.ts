@@ -21,7 +21,6 @@ import type { Runtime } from '../shared/runtime/runtime.ts'
 import { openConvertPool } from './converter/convert-pool.ts'
 import type { ConvertRequest, ThreadStores } from './converter/convert-request.ts'
 import type { ConvertedTask } from './converter/run-task.ts'
-import { createSoloGate } from './converter/solo-gate.ts'
 import type { Report } from './progress.ts'
 
 export interface Parts {
@@ -34,8 +33,8 @@ export interface Parts {
   /** By URL: where tables with a `dlq_url` have their dead-letter topics. */
   readonly topicStores: ReadonlyMap<string, ObjectStore>
   readonly catalogs: ReadonlyMap<string, Catalog>
-  /** At most `workers` at once; `alone` waits until nothing else is converted. */
-  readonly convert: (request: ConvertRequest, options: { readonly alone: boolean }) => Promise<ConvertedTask>
+  /** At most `workers` at once. */
+  readonly convert: (request: ConvertRequest) => Promise<ConvertedTask>
   readonly workers: number
   /** Names this process in leases and claims. */
   readonly holder: string
@@ -94,12 +93,11 @@ export async function openParts(config: Config, runtime: Runtime, report: Report
     throw error
   })
   const pool = openConvertPool(workers, threadStores(config))
-  const gate = createSoloGate()
   return {
     ...stores,
     queue,
     catalogs: openCatalogs(config.catalogs, stores),
-    convert: (request, { alone }) => (alone ? gate.alone : gate.shared)(() => pool.convert(request)),
+    convert: request => pool.convert(request),
     workers,
     holder: `${process.pid}-${runtime.uuid()}`,
     report,

@@ -12,6 +12,7 @@ import {
   sweepUntilStopped,
   untilNothingRuns,
 } from './converter/convert-loop.ts'
+import { createSoloGate } from './converter/solo-gate.ts'
 import { purgeNow, purgeUntilStopped } from './dead-letter/dead-letter-retention.ts'
 import { renderNow, renderUntilStopped } from './dead-letter/topic-loop.ts'
 import { watchStallsUntilStopped } from './monitor/watch-stalls.ts'
@@ -82,6 +83,7 @@ async function withStages<T>(
 ): Promise<T> {
   const stop = new AbortController()
   const running = AbortSignal.any([outer, stop.signal])
+  const gate = createSoloGate()
   const failures: unknown[] = []
   const inBackground = async (stage: Promise<void>) => {
     try {
@@ -93,7 +95,7 @@ async function withStages<T>(
   }
   const background = [
     ...Array.from({ length: parts.workers }, (_, lane) =>
-      convertUntilStopped(parts, tables, { lane, signal: running }),
+      convertUntilStopped(parts, tables, { lane, gate, signal: running }),
     ),
     sweepUntilStopped(parts, running),
     ...tables.map(table => publishUntilStopped(parts, table, running)),

@@ -8,6 +8,7 @@ import { type DeclaredTable, fieldOptionsById } from '../tables/declare-table.ts
 import type { ConvertRequest } from './convert-request.ts'
 import type { ConvertTarget } from './convert-task.ts'
 import { runTask, type TaskOutcome } from './run-task.ts'
+import type { SoloGate } from './solo-gate.ts'
 
 /**
  * Ids of the backlog that wait in the queue, about: enough for all workers until the next sweep. The rest waits in the database, where
@@ -22,10 +23,10 @@ const PROGRESS_INTERVAL_MS = 100
 export async function convertUntilStopped(
   parts: Parts,
   tables: readonly DeclaredTable[],
-  { lane, signal }: { readonly lane: number; readonly signal: AbortSignal },
+  { signal, ...of }: { readonly lane: number; readonly gate: SoloGate; readonly signal: AbortSignal },
 ): Promise<void> {
   const { runtime, queue } = parts
-  const run = taskRunner(parts, tables, lane)
+  const run = taskRunner(parts, tables, of)
   await runLoop(
     { runtime, signal, intervalMs: SWEEP_INTERVAL_MS, onFailure: problemOf(parts, 'converting') },
     async () => {
@@ -37,11 +38,11 @@ export async function convertUntilStopped(
   )
 }
 
-/** Runs one task of any of the tables, and reports what became of it. */
+/** Runs one task of any of the tables, and reports what became of it. The lanes of a process share the gate. */
 export function taskRunner(
   parts: Parts,
   tables: readonly DeclaredTable[],
-  lane: number,
+  { lane, gate }: { readonly lane: number; readonly gate: SoloGate },
 ): (taskId: string) => Promise<TaskOutcome> {
   const { metadata, runtime, config } = parts
   const byId = new Map(tables.map(table => [table.rows.tableId, table]))
@@ -52,24 +53,24 @@ export function taskRunner(
     worker: `${parts.holder}/${lane}`,
     claimLeaseMs,
     maxTaskAttempts,
-    convert: async (
-      task: ConvertTask,
-      claim: { readonly token: string },
-      options: { readonly alone: boolean },
-    ) => {
+    convert: async (task: ConvertTask, claim: { readonly token: string }) => {
       const table = byId.get(task.tableId)
       if (table === undefined) throw undeclared(task)
-      return await parts.convert(requestOf(parts, table, { task, claimToken: claim.token }), options)
+      return await parts.convert(requestOf(parts, table, { task, claimToken: claim.token }))
     },
   }
-  return async taskId => {
+  const attempt = async (taskId: string, options: { readonly alone: boolean }) => {
     const startedMs = runtime.monotonicMs()
-    const outcome = await runTask(context, taskId)
+    const outcome = await runTask(context, taskId, options)
     const durationMs = runtime.monotonicMs() - startedMs
-    if (outcome.kind !== 'passed')
+    if (outcome.kind !== 'passed' && outcome.kind !== 'lost')
       parts.report({ kind: 'measured', measure: { step: 'conversion', outcome: outcome.kind, durationMs } })
     reportOutcome(parts, byId, outcome)
     return outcome
+  }
+  return async taskId => {
+    const outcome = await gate.shared(() => attempt(taskId, { alone: false }))
+    return outcome.kind === 'lost' ? await gate.alone(() => attempt(taskId, { alone: true })) : outcome
   }
 }
 

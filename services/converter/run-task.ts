@@ -21,14 +21,7 @@ export interface ConvertedTask extends Omit<TaskResult, 'files'> {
 }
 
 /** Converts one task; runs in a worker thread, or in this one for a reproducible run. */
-export type Convert = (
-  task: ConvertTask,
-  claim: Claim,
-  options: {
-    /** Nothing else may run in this process meanwhile. */
-    readonly alone: boolean
-  },
-) => Promise<ConvertedTask>
+export type Convert = (task: ConvertTask, claim: Claim) => Promise<ConvertedTask>
 
 export interface TaskRunnerContext {
   readonly metadata: MetadataStore
@@ -52,6 +45,8 @@ export type TaskOutcome =
       /** How long the commit's transaction took. */
       readonly commitMs: number
     }
+  /** Its last worker died, and it may only be run alone. */
+  | { readonly kind: 'lost' }
   /** Not ours to run: done, held by another worker, stopped, or not due. */
   | { readonly kind: 'passed' }
   /** The claim was lost while it ran; another worker has it. */
@@ -63,7 +58,12 @@ export type TaskOutcome =
       readonly next: TaskFailure['next']['kind'] | 'replan'
     }
 
-export async function runTask(context: TaskRunnerContext, taskId: string): Promise<TaskOutcome> {
+/** `alone`: nothing else runs in this process meanwhile, so that a task whose last worker died may be tried. */
+export async function runTask(
+  context: TaskRunnerContext,
+  taskId: string,
+  { alone }: { readonly alone: boolean },
+): Promise<TaskOutcome> {
   const { metadata, runtime } = context
   const token = runtime.uuid()
   const claimed = await metadata.claimTask(taskId, {
@@ -71,14 +71,16 @@ export async function runTask(context: TaskRunnerContext, taskId: string): Promi
     leaseMs: context.claimLeaseMs,
     worker: context.worker,
     maxLostClaims: context.maxTaskAttempts,
+    leaveLost: !alone,
   })
+  if (claimed.kind === 'lost') return { kind: 'lost' }
   if (claimed.kind !== 'claimed') return { kind: 'passed' }
-  const { task, claim, isAfterLoss } = claimed
+  const { task, claim } = claimed
 
   const done = new AbortController()
   const extending = keepClaim(context, claim, done.signal)
   try {
-    const result = await context.convert(task, claim, { alone: isAfterLoss })
+    const result = await context.convert(task, claim)
     const commitStartedMs = runtime.monotonicMs()
     const outcome = await metadata.commitTask({ claim, ...result })
     const commitMs = runtime.monotonicMs() - commitStartedMs

@@ -1,6 +1,6 @@
 /**
- * Lets work run side by side, and some work alone. A task whose worker died runs alone in the next one: if it takes that process down
- * too, no other task of the process is taken for the cause, and none is parked for it.
+ * Lets work run side by side, and some work alone. A task whose worker died is claimed and run alone in the next one: if it takes that
+ * process down too, no other claim of the process is lost with it, and no other task is taken for the cause.
  */
 export interface SoloGate {
   /** Waits for work that is alone, or waits to be. */

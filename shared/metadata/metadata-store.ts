@@ -165,18 +165,16 @@ export interface ClaimRequest {
   readonly worker: string
   /** Claims in a row that may run out; without it any number. */
   readonly maxLostClaims?: number
+  /** A task whose last claim ran out is left alone, and the answer is `lost`. */
+  readonly leaveLost?: boolean
 }
 
 /** `missing`: no such task, or already finished. `held`: another worker's lease is running. `stopped`: its table or partition is paused or stopped. */
 export type ClaimOutcome =
-  | {
-      readonly kind: 'claimed'
-      readonly task: ConvertTask
-      readonly claim: Claim
-      /** Its last worker neither committed nor failed: it died, perhaps of this very task. */
-      readonly isAfterLoss: boolean
-    }
+  | { readonly kind: 'claimed'; readonly task: ConvertTask; readonly claim: Claim }
   | { readonly kind: 'missing' | 'held' | 'stopped' | 'not_yet' }
+  /** With `leaveLost`: its last worker neither committed nor failed. It died, perhaps of this very task. */
+  | { readonly kind: 'lost' }
 
 /** A file as the database keeps it: the manifest's `data_file` struct stays encoded, since status and snapshot change around it. */
 export interface NewDataFile {

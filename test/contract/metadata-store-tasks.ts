@@ -118,7 +118,6 @@ export function describeClaims(open: OpenMetadata): void {
       kind: 'claimed',
       task: { taskId: 'a', tableId: TABLE, schemaId: 0, specId: 0, slices: [sliceOf(0, 0, 10)], attempts: 0 },
       claim: { taskId: 'a', token: tokenOf('a'), leaseUntilMs: fixture.clock.nowMs + LEASE_MS },
-      isAfterLoss: false,
     })
     expect(await claimed(store, 'a', 'other')).toEqual({ kind: 'held' })
     expect(await store.listRunnableTasks(9)).toEqual([])
@@ -130,11 +129,9 @@ export function describeClaims(open: OpenMetadata): void {
     await claimed(store, 'a', 'first')
     fixture.clock.nowMs += LEASE_MS
     expect(await store.listRunnableTasks(9)).toEqual(['a'])
-    expect(await claimed(store, 'a', 'second')).toMatchObject({
-      kind: 'claimed',
-      task: { attempts: 1 },
-      isAfterLoss: true,
-    })
+    const shy = { token: 'shy', leaseMs: LEASE_MS, worker: 'w', leaveLost: true }
+    expect(await store.claimTask('a', shy)).toEqual({ kind: 'lost' })
+    expect(await claimed(store, 'a', 'second')).toMatchObject({ kind: 'claimed', task: { attempts: 1 } })
     const zombie = { taskId: 'a', token: 'first' }
     expect(await store.extendClaim(zombie, LEASE_MS)).toBe(false)
     expect(await store.failTask({ claim: zombie, code: 'c', message: 'm', next: { kind: 'park' } })).toBe(

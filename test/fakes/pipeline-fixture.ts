@@ -8,6 +8,7 @@ import type { AuditReport } from '../../services/audit/audit-tally.ts'
 import { taskRunner } from '../../services/converter/convert-loop.ts'
 import { createConverter } from '../../services/converter/converter.ts'
 import type { TaskOutcome } from '../../services/converter/run-task.ts'
+import { createSoloGate } from '../../services/converter/solo-gate.ts'
 import { renderRound } from '../../services/dead-letter/topic-loop.ts'
 import { topicPlaceOf } from '../../services/dead-letter/topic-place.ts'
 import type { Parts } from '../../services/parts.ts'
@@ -126,7 +127,7 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
     return await round(everything ? { landedBeforeMs: runtime.nowMs() } : {})
   }
   const convert = async () => {
-    const run = taskRunner(parts, [await declare()], 0)
+    const run = taskRunner(parts, [await declare()], { lane: 0, gate: createSoloGate() })
     const outcomes: TaskOutcome[] = []
     for (let runs = 0; runs < MAX_RUNS; runs++) {
       const [taskId] = await metadata.listRunnableTasks(1)

@@ -18,6 +18,7 @@ const MIN_LIFE_MS = 300
 const MAX_LIFE_MS = 1_800
 const SEED = Number(process.env.TIDEWATER_SEED ?? 20_261_121)
 
+/** A task whose workers die five times in a row is parked by default; here that is nobody's fault but the test's. */
 const CONFIG = `
 warehouse: file:./warehouse
 metadata: sqlite:./tidewater.db
@@ -40,7 +41,7 @@ tables:
     task_target_bytes: 64KiB
     dlq_max_ratio: 1
 server: { listen: none }
-limits: { claim_lease: 5s, poll_interval: 50ms, poll_interval_max: 200ms, workers: 2 }
+limits: { claim_lease: 5s, poll_interval: 50ms, poll_interval_max: 200ms, workers: 2, max_task_attempts: 100 }
 `
 
 interface Landed {

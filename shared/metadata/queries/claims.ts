@@ -57,6 +57,7 @@ export function* claimTask(taskId: string, claim: ClaimRequest): Steps<ClaimOutc
   const slices = planned.filter(slice => slice.source_state === 'active')
   if (slices.length === 0) return { kind: 'stopped' }
   if (task.state === 'queued' && task.not_before_ms > nowMs) return { kind: 'not_yet' }
+  if (task.state === 'claimed' && claim.leaveLost === true) return { kind: 'lost' }
 
   // A stopped partition holds up nothing but itself (DESIGN invariant 4): its slice leaves the shared task and waits alone.
   for (const slice of planned) {
@@ -78,7 +79,6 @@ export function* claimTask(taskId: string, claim: ClaimRequest): Steps<ClaimOutc
     kind: 'claimed',
     task: taskOf({ ...task, attempts }, slices),
     claim: { taskId, token: claim.token, leaseUntilMs: toNumber(leaseUntilMs) },
-    isAfterLoss: task.state === 'claimed',
   }
 }
 

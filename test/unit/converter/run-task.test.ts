@@ -52,35 +52,32 @@ describe('runTask', () => {
     })
     const taskId = await theTask()
     for (let attempt = 0; attempt < 5; attempt++) {
-      await runTask(failing, taskId)
+      await runTask(failing, taskId, { alone: true })
       pipeline.runtime.advance(60_000)
     }
     expect(await pipeline.partition()).toMatchObject({ state: 'stopped', stateCode: 'unexpected-failure' })
     expect(await tasks()).toMatchObject({ parked: 1, queued: 0 })
-    expect((await runTask(failing, taskId)).kind).toBe('passed')
+    expect((await runTask(failing, taskId, { alone: true })).kind).toBe('passed')
   })
 
   test('a broken invariant gives the task back and ends the process', async () => {
     const broken = context(async () => {
       throw new AppError({ code: 'broken-invariant', next: 'fatal', message: 'no' })
     })
-    await expect(runTask(broken, await theTask())).rejects.toMatchObject({ code: 'broken-invariant' })
+    await expect(runTask(broken, await theTask(), { alone: true })).rejects.toMatchObject({
+      code: 'broken-invariant',
+    })
     expect(await tasks()).toMatchObject({ queued: 1, claimed: 0 })
   })
 
-  test('a task whose worker died is converted alone, so that no other is taken for the cause', async () => {
+  test('a task whose worker died is left, untouched, until it may be run alone', async () => {
     const taskId = await theTask()
-    const asked: boolean[] = []
-    const watching = context(async (_task, _claim, { alone }) => {
-      asked.push(alone)
-      throw new AppError({ code: 'storage', next: 'retry', message: 'later' })
-    })
+    const never = context(() => Promise.reject(new Error('it is not converted')))
     await pipeline.metadata.claimTask(taskId, { token: 'died', leaseMs: 1, worker: 'w' })
     pipeline.runtime.advance(1)
-    await runTask(watching, taskId)
-    pipeline.runtime.advance(60_000)
-    await runTask(watching, taskId)
-    expect(asked).toEqual([true, false])
+    expect(await runTask(never, taskId, { alone: false })).toEqual({ kind: 'lost' })
+    const [task] = await pipeline.metadata.listTasks({ limit: 1 })
+    expect(task).toMatchObject({ state: 'claimed', attempts: 0 })
   })
 
   test('a zombie whose lease ran out commits nothing, and leaves only orphan files', async () => {
@@ -96,13 +93,14 @@ describe('runTask', () => {
           deadLetters: targetOf(deadLetters),
           settings: SETTINGS,
         }
-        const result = await pipeline.parts.convert(request, { alone: false })
+        const result = await pipeline.parts.convert(request)
         // Stopped by its machine for longer than its lease: the extensions come too late as well.
         pipeline.runtime.advance(31_000)
         expect((await pipeline.convert()).map(other => other.kind)).toEqual(['committed'])
         return result
       }),
       taskId,
+      { alone: true },
     )
     expect(outcome.kind).toBe('fenced')
     expect(await pipeline.audit()).toMatchObject({ ...clean, rows: 10n })
@@ -142,6 +140,7 @@ describe('runTask', () => {
         }
       }),
       taskId,
+      { alone: true },
     )
     expect(outcome.kind).toBe('committed')
   })

@@ -357,7 +357,8 @@ describe('how much becomes a task', () => {
     const taskIds = await pipeline.metadata.listRunnableTasks(10)
     expect(taskIds).toHaveLength(3)
     const { taskRunner } = await import('../../../services/converter/convert-loop.ts')
-    const run = taskRunner(pipeline.parts, [await pipeline.declare()], 0)
+    const { createSoloGate } = await import('../../../services/converter/solo-gate.ts')
+    const run = taskRunner(pipeline.parts, [await pipeline.declare()], { lane: 0, gate: createSoloGate() })
     const versions: bigint[] = []
     for (const taskId of [...taskIds].reverse()) {
       await run(taskId)
