@@ -96,12 +96,14 @@ async function abandon(client: PoolClient, error: unknown): Promise<void> {
   }
 }
 
-/** `null`: too long ago; `undefined`: not answered, or still in progress. */
+/** `null`: too long ago, or before the server started again; `undefined`: not answered, or still in progress. */
 async function statusOf(pool: Pool, transactionId: string): Promise<string | null | undefined> {
+  const [id, serverStart] = transactionId.split('@')
   try {
     const { rows } = await pool.query<{ status: string | null }>(
-      'select pg_xact_status(cast($1 as xid8)) as status',
-      [transactionId],
+      `select case when cast(pg_postmaster_start_time() as text) = $2
+         then pg_xact_status(cast($1 as xid8)) end as status`,
+      [id, serverStart],
     )
     const status = rows[0]?.status
     return status === 'in progress' ? undefined : status

@@ -23,7 +23,9 @@ const schema = sql`(select max(number) from schema_migration where additive = 0)
 const OPEN_READ = ownQuery('open_read', sql`select ${nowMs}, ${schema}`)
 const OPEN_WRITE = ownQuery(
   'open_write',
-  sql`select ${nowMs}, ${schema}, cast(pg_current_xact_id() as text) as transaction_id`,
+  // With the start of the server: after a crash an id whose transaction left no trace is given again.
+  sql`select ${nowMs}, ${schema},
+    cast(pg_current_xact_id() as text) || '@' || cast(pg_postmaster_start_time() as text) as transaction_id`,
 )
 
 export interface TransactionOptions<T> {

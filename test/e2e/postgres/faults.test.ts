@@ -40,6 +40,7 @@ interface Answers {
   committed: number
   retries: number
   fenced: number
+  unknown: number
 }
 
 interface Run {
@@ -70,9 +71,9 @@ async function insist<T>(answers: Answers, call: () => Promise<T>): Promise<T> {
     try {
       return await call()
     } catch (error) {
-      // The outcome of every transaction can be found out here: the server that ran it comes back.
-      const isRetry = error instanceof AppError && error.next === 'retry'
-      if (!isRetry || error.code === 'metadata-outcome-unknown') throw error
+      if (!(error instanceof AppError) || error.next !== 'retry') throw error
+      // Only a server that started again cannot tell; then the call is made again, and may find its own work done.
+      if (error.code === 'metadata-outcome-unknown') answers.unknown++
       answers.retries++
       await sleep(20)
     }
@@ -173,7 +174,7 @@ async function runCommitters(
   const run: Run = {
     tables: await createTables(tableCount),
     target,
-    answers: { planned: 0, committed: 0, retries: 0, fenced: 0 },
+    answers: { planned: 0, committed: 0, retries: 0, fenced: 0, unknown: 0 },
   }
   let isOver = false
   const committers = Promise.all(
@@ -190,7 +191,10 @@ async function checkLedger({ tables, target, answers }: Run): Promise<void> {
   const [store] = stores
   if (store === undefined) throw new Error('no store')
   const tasks = (PARTITIONS * target) / STEP
-  expect([answers.planned, answers.committed]).toEqual([tasks * tables.length, tasks * tables.length])
+  for (const count of [answers.planned, answers.committed]) {
+    expect(count).toBeLessThanOrEqual(tasks * tables.length)
+    expect(count).toBeGreaterThanOrEqual(tasks * tables.length - answers.unknown)
+  }
   for (const tableId of tables) {
     const { accounts } = await store.listAccounts(tableId, { limit: 100_000 })
     for (let partition = 0; partition < PARTITIONS; partition++) {
