@@ -45,28 +45,61 @@ export interface KnownTables {
 }
 
 export async function loadKnownTables(metadata: MetadataStore): Promise<KnownTables> {
-  const tables = await metadata.listTables()
-  const topics: DeadLetterTopic[] = []
-  for (const { tableId, kind } of tables) {
-    const topic = kind === 'dead_letters' ? await metadata.loadDeadLetterTopic(tableId) : undefined
-    if (topic !== undefined) topics.push(topic)
-  }
-  return { tables, topics }
+  return { tables: await metadata.listTables(), topics: await metadata.listDeadLetterTopics() }
 }
 
-/** All tables are looked at before the first is created: a refused configuration changes nothing. Errors: those of `refusalOf`. */
+/**
+ * All tables are looked at before the first is created: a refused configuration changes nothing. What stands in the database as it is
+ * declared costs no further question, however many tables there are. Errors: those of `refusalOf`.
+ */
 export async function declareAll(
   config: Config,
   metadata: MetadataStore,
   runtime: Runtime,
 ): Promise<readonly DeclaredTable[]> {
   const known = await loadKnownTables(metadata)
-  const refusals = config.tables.flatMap(table => refusalOf(config, table, known) ?? [])
+  const knownAs = byName(known)
+  const refusals = config.tables.flatMap(table => refusalOf(config, table, knownAs(table.name)) ?? [])
   const [first] = refusals
   if (first !== undefined) throw refusedTogether(first, refusals)
   const declared: DeclaredTable[] = []
-  for (const table of config.tables) declared.push(await declareTable(config, table, metadata, runtime))
+  for (const table of config.tables) {
+    const standing = standingTable(config, table, knownAs(table.name))
+    declared.push(standing ?? (await declareTable(config, table, metadata, runtime)))
+  }
   return declared
+}
+
+/** What there is to know about the table of one name: with the pair and its topic where it exists, everything where it does not. */
+export function byName(known: KnownTables): (name: string) => KnownTables {
+  const tables = new Map(known.tables.map(table => [table.name, table]))
+  const deadLettersOf = new Map(known.tables.map(table => [table.parentTableId, table]))
+  const topics = new Map(known.topics.map(topic => [topic.tableId, topic]))
+  return name => {
+    const rows = tables.get(name)
+    if (rows === undefined) return known
+    const deadLetters = deadLettersOf.get(rows.tableId)
+    const topic = deadLetters === undefined ? undefined : topics.get(deadLetters.tableId)
+    return {
+      tables: deadLetters === undefined ? [rows] : [rows, deadLetters],
+      topics: topic === undefined ? [] : [topic],
+    }
+  }
+}
+
+/** The table as the database has it, where declaring it again would change nothing. */
+export function standingTable(
+  config: Config,
+  table: TableConfig,
+  known: KnownTables,
+): DeclaredTable | undefined {
+  const rows = known.tables.find(({ name }) => name === table.name)
+  const deadLetters = known.tables.find(({ parentTableId }) => parentTableId === rows?.tableId)
+  if (rows === undefined || deadLetters === undefined) return undefined
+  const isPlaced = topicOf(rows, known)?.location === deadLetterTopicLocationOf(config, table)
+  return isPlaced && refusalOf(config, table, known) === undefined
+    ? { config: table, rows, deadLetters }
+    : undefined
 }
 
 /** As `declareAll`, for one. */

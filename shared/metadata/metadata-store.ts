@@ -653,6 +653,8 @@ export interface MetadataStore {
   ): Promise<{ readonly kind: 'declared' } | { readonly kind: 'moved'; readonly location: string }>
   /** `undefined` before it was declared. */
   loadDeadLetterTopic(tableId: string): Promise<DeadLetterTopic | undefined>
+  /** All that were declared. */
+  listDeadLetterTopics(): Promise<readonly DeadLetterTopic[]>
   /** In offset order, beginning with the one that holds `fromOffset`. */
   listDeadLetterFiles(
     tableId: string,

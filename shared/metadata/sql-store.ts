@@ -78,6 +78,7 @@ export function createSqlMetadataStore({ read, write, migrate, close }: Transact
     declareDeadLetterTopic: (tableId, place) =>
       write(table(tableId), () => topics.declareTopic(tableId, place)),
     loadDeadLetterTopic: tableId => read(() => topics.loadTopic(tableId)),
+    listDeadLetterTopics: () => read(() => topics.listTopics()),
     listDeadLetterFiles: (tableId, page) => read(() => topics.listTopicFiles(tableId, page)),
     planDeadLetterSegment: (tableId, range) =>
       write(table(tableId), () => topics.planSegment(tableId, range)),

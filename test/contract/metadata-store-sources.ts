@@ -68,6 +68,13 @@ export function describeTables(open: OpenMetadata): void {
     ])
   })
 
+  it('lists every table as it is loaded by its name', async () => {
+    await store.createTable(newTable('b', 'shop.b'), newTable('b-letters', 'shop.b__dlq'))
+    await store.createTable(newTable('a', 'shop.a'))
+    const names = ['shop.a', 'shop.b', 'shop.b__dlq']
+    expect(await store.listTables()).toEqual(await Promise.all(names.map(name => store.loadTable(name))))
+  })
+
   it('refuses a second table on one location, and keeps nothing of it', async () => {
     await store.createTable(newTable(TABLE, 'shop.orders'))
     const intruder = { ...newTable('b', 'shop.b'), location: 's3://lake/shop.orders' }

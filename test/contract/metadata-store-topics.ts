@@ -12,6 +12,7 @@ import {
   LETTERS,
   type MetadataFixture,
   NOTE,
+  newTable,
   type OpenMetadata,
   openFixture,
   planned,
@@ -55,6 +56,23 @@ export function describeDeadLetterTopics(open: OpenMetadata): void {
     })
     expect(await store.loadDeadLetterTopic(TABLE)).toBeUndefined()
     expect(await codeOf(store.declareDeadLetterTopic(TABLE, PLACE))).toBe('broken-invariant')
+  })
+
+  it('lists those that were declared, each as it is loaded', async () => {
+    await store.createTable(newTable('other', 'shop.other'), newTable('other-letters', 'shop.other__dlq'))
+    expect(await store.listDeadLetterTopics()).toEqual([await topic()])
+    await store.declareDeadLetterTopic('other-letters', {
+      topic: 'shop.other.dlq',
+      location: 's3://elsewhere',
+    })
+    await (await ready('a', 0, 3n))()
+    await store.planDeadLetterSegment(LETTERS, { baseOffset: 0n, endOffset: 3n })
+    const listed = await store.listDeadLetterTopics()
+    expect(listed).toEqual(
+      expect.arrayContaining([await topic(), await store.loadDeadLetterTopic('other-letters')]),
+    )
+    expect(listed).toHaveLength(2)
+    expect(await topic()).toMatchObject({ planned: { baseOffset: 0n, endOffset: 3n } })
   })
 
   it('gives offsets in the commit, and none to a commit without dead letters', async () => {

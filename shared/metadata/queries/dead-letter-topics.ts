@@ -7,7 +7,18 @@ import { invariant } from '../../runtime/errors.ts'
 import type { Row } from '../database.ts'
 import type { DeadLetterFile, DeadLetterSegment, DeadLetterTopic } from '../metadata-store.ts'
 import { present, toNumber } from '../rows.ts'
-import { all, change, first, insertStatement, now, type Steps, sqlStatement, statement } from '../steps.ts'
+import {
+  all,
+  change,
+  first,
+  insertStatement,
+  now,
+  query,
+  type Steps,
+  sqlStatement,
+  statement,
+  together,
+} from '../steps.ts'
 import { appendEvent } from './events.ts'
 import { requireTable } from './tables.ts'
 
@@ -16,6 +27,10 @@ type SegmentRow = Row<'dead_letter_segment'>
 
 const selectTopic = statement((db, p: { tableId: string }) =>
   db.selectFrom('dead_letter_topic').selectAll().where('table_id', '=', p.tableId),
+)
+const selectTopics = statement(db => db.selectFrom('dead_letter_topic').selectAll().orderBy('table_id'))
+const selectAllPlanned = statement(db =>
+  db.selectFrom('dead_letter_segment').selectAll().where('state', '=', sql.lit('planned')),
 )
 const updatePlace = statement((db, p: { tableId: string; topic: string; location: string }) =>
   db
@@ -149,11 +164,26 @@ export function* declareTopic(
 }
 
 export function* loadTopic(tableId: string): Steps<DeadLetterTopic | undefined> {
-  const row = yield* first(selectTopic, { tableId })
-  if (row === undefined || row.topic === null || row.location === null) return undefined
-  const planned = yield* first(selectPlanned, { tableId })
+  const [[row], [planned]] = yield* together<[TopicRow, SegmentRow]>(
+    query(selectTopic, { tableId }),
+    query(selectPlanned, { tableId }),
+  )
+  return row === undefined ? undefined : topicOf(row, planned)
+}
+
+export function* listTopics(): Steps<readonly DeadLetterTopic[]> {
+  const [rows, planned] = yield* together<[TopicRow, SegmentRow]>(
+    query(selectTopics, {}),
+    query(selectAllPlanned, {}),
+  )
+  const plannedOf = new Map(planned.map(segment => [segment.table_id, segment]))
+  return rows.flatMap(row => topicOf(row, plannedOf.get(row.table_id)) ?? [])
+}
+
+function topicOf(row: TopicRow, planned: SegmentRow | undefined): DeadLetterTopic | undefined {
+  if (row.topic === null || row.location === null) return undefined
   return {
-    tableId,
+    tableId: row.table_id,
     topic: row.topic,
     location: row.location,
     startOffset: row.start_offset,

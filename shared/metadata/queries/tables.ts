@@ -19,6 +19,7 @@ import {
   type Steps,
   statement,
   takeLock,
+  together,
 } from '../steps.ts'
 import { tableLocationTaken } from '../table-location-taken.ts'
 import { appendEvent } from './events.ts'
@@ -40,6 +41,8 @@ const selectSchemas = statement((db, p: { tableId: string }) =>
 const selectSpecs = statement((db, p: { tableId: string }) =>
   db.selectFrom('partition_spec').selectAll().where('table_id', '=', p.tableId).orderBy('spec_id'),
 )
+const selectAllSchemas = statement(db => db.selectFrom('table_schema').selectAll().orderBy('schema_id'))
+const selectAllSpecs = statement(db => db.selectFrom('partition_spec').selectAll().orderBy('spec_id'))
 const selectNameOrLocation = statement((db, p: { name: string; location: string }) =>
   db
     .selectFrom('iceberg_table')
@@ -167,10 +170,18 @@ function* insertNewTable(table: NewTable, parentTableId: string | undefined): St
   if (parentTableId !== undefined) yield* change(insertTopic, { table_id: table.tableId })
 }
 
+/** Asked once for all of them: a process looks through them as often as tables come. */
 export function* listTables(): Steps<readonly TableDetail[]> {
-  const tables: TableDetail[] = []
-  for (const row of yield* all(selectTables, {})) tables.push(yield* detailOf(row))
-  return tables
+  const [tables, schemas, specs] = yield* together<
+    [Row<'iceberg_table'>, Row<'table_schema'>, Row<'partition_spec'>]
+  >(query(selectTables, {}), query(selectAllSchemas, {}), query(selectAllSpecs, {}))
+  const schemasOf = Map.groupBy(schemas, row => row.table_id)
+  const specsOf = Map.groupBy(specs, row => row.table_id)
+  return tables.map(row => ({
+    ...tableOf(row),
+    schemas: (schemasOf.get(row.table_id) ?? []).map(schemaOf),
+    specs: (specsOf.get(row.table_id) ?? []).map(specOf),
+  }))
 }
 
 export function* loadTable(name: string): Steps<TableDetail | undefined> {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { declareTable, fieldOptionsById } from '../../../services/tables/declare-table.ts'
+import { declareAll, declareTable, fieldOptionsById } from '../../../services/tables/declare-table.ts'
 import { liveFiles } from '../../../services/tables/live-files.ts'
 import { AppError } from '../../../shared/runtime/errors.ts'
 import { ids, land } from '../../fakes/land-segments.ts'
@@ -19,6 +19,30 @@ const declareAs = async (table: Readonly<Record<string, unknown>>) => {
 }
 
 const fields = (...more: unknown[]) => ({ fields: [{ name: 'id', type: 'long', required: true }, ...more] })
+
+describe('declareAll', () => {
+  test('asks twice about all tables that stand as they are declared, and writes nothing', async () => {
+    const { metadata, runtime } = pipeline
+    const first = await declareAll(configOf({}), metadata, runtime)
+    const asked: string[] = []
+    const watched = new Proxy(metadata, {
+      get(target, method: keyof typeof metadata) {
+        asked.push(method)
+        return target[method]
+      },
+    })
+    expect(await declareAll(configOf({}), watched, runtime)).toEqual(first)
+    expect(asked).toEqual(['listTables', 'listDeadLetterTopics'])
+  })
+
+  test('moves a dead-letter topic without segments', async () => {
+    const { metadata, runtime } = pipeline
+    await declareAll(configOf({}), metadata, runtime)
+    const [moved] = await declareAll(configOf({ table: { dlq_url: 'file:///elsewhere' } }), metadata, runtime)
+    const topic = await metadata.loadDeadLetterTopic(moved?.deadLetters.tableId ?? '')
+    expect(topic).toMatchObject({ location: `file:///elsewhere/${TABLE}.dlq` })
+  })
+})
 
 describe('declareTable', () => {
   test('creates the table and the one for its dead letters, with ids for every column', async () => {
