@@ -6,6 +6,7 @@ import { copyFile, mkdir, readFile, rm } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { auditTable } from '../services/audit/audit-table.ts'
 import { isClean } from '../services/audit/audit-tally.ts'
+import { onStopSignal } from '../services/cli/stop-signal.ts'
 import { readDeadLetters } from '../services/dead-letter/read-dead-letters.ts'
 import { topicPlaceOf } from '../services/dead-letter/topic-place.ts'
 import { createMetrics } from '../services/metrics/metrics.ts'
@@ -13,6 +14,7 @@ import { openParts, type Parts } from '../services/parts.ts'
 import { runOnce, runPipeline } from '../services/pipeline.ts'
 import { connectLines } from '../services/server/connect-lines.ts'
 import { openServer } from '../services/server/server.ts'
+import { ALL_STAGES } from '../services/stages.ts'
 import { collectStatus, type TableStatus } from '../services/status/collect-status.ts'
 import { DEAD_LETTER_SUFFIX } from '../services/tables/declare-table.ts'
 import { liveFiles } from '../services/tables/live-files.ts'
@@ -36,11 +38,15 @@ const say = (text = '') => console.log(text)
 async function demo(): Promise<number> {
   const config = await freshConfig()
   say(`Tidewater demo. Tables are written to ${relative(process.cwd(), FOLDER) || FOLDER}/ and stay there.\n`)
-  const parts = await openParts(config, systemRuntime, () => undefined)
+  const parts = await openParts(config, {
+    runtime: systemRuntime,
+    stages: ALL_STAGES,
+    report: () => undefined,
+  })
   try {
     await describeSource(parts)
     const startedMs = systemRuntime.monotonicMs()
-    const reasons = await runOnce(parts, new AbortController().signal)
+    const reasons = await runOnce(parts, { signal: new AbortController().signal })
     const seconds = ((systemRuntime.monotonicMs() - startedMs) / 1000).toFixed(1)
     say(`\n2. One run: discovered, planned, converted, committed and published in ${seconds} s.`)
     for (const reason of reasons) say(`   NOT DONE: ${reason}`)
@@ -60,7 +66,7 @@ async function demo(): Promise<number> {
 /** Goes on as `tidewater run` does, with the catalog at its usual port or, where that is taken, at a free one, until Ctrl-C. */
 async function serve(parts: Parts): Promise<void> {
   const stop = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stop.abort())
+  onStopSignal(() => stop.abort())
   const metrics = createMetrics(parts)
   const context = { ...parts, metrics, stopping: stop.signal }
   const server = await openServer(context, { host: LOOPBACK, port: CATALOG_PORT }).catch((error: unknown) => {
@@ -70,7 +76,7 @@ async function serve(parts: Parts): Promise<void> {
   })
   try {
     describeConnections(parts.config, server.url)
-    await runPipeline({ ...parts, report: progress => metrics.observe(progress) }, stop.signal)
+    await runPipeline({ ...parts, report: progress => metrics.observe(progress) }, stop)
   } finally {
     await server.close()
   }

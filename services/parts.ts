@@ -22,6 +22,7 @@ import { openConvertPool } from './converter/convert-pool.ts'
 import type { ConvertRequest, ThreadStores } from './converter/convert-request.ts'
 import type { ConvertedTask } from './converter/run-task.ts'
 import type { Report } from './progress.ts'
+import type { Stage } from './stages.ts'
 
 export interface Parts {
   readonly config: Config
@@ -36,6 +37,8 @@ export interface Parts {
   /** At most `workers` at once. */
   readonly convert: (request: ConvertRequest) => Promise<ConvertedTask>
   readonly workers: number
+  /** Those that this process runs. */
+  readonly stages: ReadonlySet<Stage>
   /** Names this process in leases and claims. */
   readonly holder: string
   /** When small manifests are merged; the default policy unless given. */
@@ -85,10 +88,17 @@ function openMetadata(metadata: MetadataConfig, runtime: Runtime): MetadataStore
     : openPostgresMetadataStore({ address: metadata.address, runtime })
 }
 
-export async function openParts(config: Config, runtime: Runtime, report: Report): Promise<Parts> {
+export interface PartsOptions {
+  readonly runtime: Runtime
+  readonly stages: ReadonlySet<Stage>
+  readonly report: Report
+}
+
+export async function openParts(config: Config, options: PartsOptions): Promise<Parts> {
+  const { runtime, stages, report } = options
   const stores = await openStores(config, runtime)
   const workers = config.limits.workers ?? availableParallelism()
-  const queue = await openQueue(config.queue, runtime, report).catch(async (error: unknown) => {
+  const queue = await openQueue(config.queue, options).catch(async (error: unknown) => {
     await stores.close()
     throw error
   })
@@ -99,6 +109,7 @@ export async function openParts(config: Config, runtime: Runtime, report: Report
     catalogs: openCatalogs(config.catalogs, stores),
     convert: request => pool.convert(request),
     workers,
+    stages,
     holder: `${process.pid}-${runtime.uuid()}`,
     report,
     async close() {
@@ -109,8 +120,10 @@ export async function openParts(config: Config, runtime: Runtime, report: Report
   }
 }
 
-async function openQueue(queue: QueueConfig, runtime: Runtime, report: Report): Promise<TaskQueue> {
-  if (queue.kind === 'in-process') return createInProcessQueue()
+async function openQueue(queue: QueueConfig, { runtime, stages, report }: PartsOptions): Promise<TaskQueue> {
+  // Other stages neither fill nor empty it, and must not need Redis to start.
+  const isUsed = stages.has('plan') || stages.has('convert')
+  if (queue.kind === 'in-process' || !isUsed) return createInProcessQueue()
   // BullMQ takes longer to load than most commands run.
   const { openRedisQueue } = await import('../shared/queue/redis-queue.ts')
   const onFailure = problemOf({ report }, 'queue')

@@ -3,16 +3,13 @@
  *
  *   declare tables → discover and plan → convert and commit → publish, render dead letters and purge old ones
  *
- * Stages meet only through the metadata database and the queue. Every loop can die at any instant: what it was doing is a row that
- * another round, or another process, takes up again.
+ * Stages meet only through the metadata database and the queue, so each may run here or in any number of other processes. Every loop
+ * can die at any instant: what it was doing is a row that another round, or another process, takes up again.
  */
-import {
-  convertUntilStopped,
-  hasMovingTasks,
-  sweepUntilStopped,
-  untilNothingRuns,
-} from './converter/convert-loop.ts'
+import { aborted, createLoopGroup, type LoopGroup } from '../shared/runtime/loop-group.ts'
+import { convertUntilStopped, hasMovingTasks, untilNothingRuns } from './converter/convert-loop.ts'
 import { createSoloGate } from './converter/solo-gate.ts'
+import { sweepUntilStopped } from './converter/sweep.ts'
 import { purgeNow, purgeUntilStopped } from './dead-letter/dead-letter-retention.ts'
 import { renderNow, renderUntilStopped } from './dead-letter/topic-loop.ts'
 import { watchStallsUntilStopped } from './monitor/watch-stalls.ts'
@@ -20,27 +17,48 @@ import type { Parts } from './parts.ts'
 import { noteMissingTopic, planEverything, planUntilStopped } from './planning/plan-loop.ts'
 import { publishNow, publishUntilStopped } from './publisher/publish-loop.ts'
 import { type DeclaredTable, declareAll } from './tables/declare-table.ts'
+import { createTableSet, type TableSet } from './tables/table-set.ts'
 
 /** Passes over one table in a batch run; more than a few need segments that keep changing. */
 const MAX_PASSES = 100
 
-/** Runs until `signal` aborts. Throws what is fatal. */
-export async function runPipeline(parts: Parts, signal: AbortSignal): Promise<void> {
-  const tables = await declareTables(parts)
-  await withStages(parts, tables, signal, async running => {
-    await Promise.all([
-      ...tables.map(table => planUntilStopped(parts, table, running)),
-      watchStallsUntilStopped(parts, tables, running),
-    ])
-  })
+export interface RunOptions {
+  /** No new work begins once it aborts. */
+  readonly signal: AbortSignal
+  /** Tasks under way are given to other workers once it aborts. Without it they are always finished. */
+  readonly handBack?: AbortSignal
+}
+
+interface Running extends RunOptions {
+  readonly parts: Parts
+  readonly tables: TableSet
+  readonly loops: LoopGroup
+}
+
+/** Runs the stages of this process until `signal` aborts. Throws what is fatal. */
+export async function runPipeline(parts: Parts, options: RunOptions): Promise<void> {
+  const running = await begin(parts, options)
+  const { stages } = parts
+  if (stages.has('plan')) startPlanning(running)
+  if (stages.has('plan') || hasOwnQueue(parts)) startFeeding(running)
+  if (stages.has('convert')) startConverting(running)
+  if (stages.has('publish')) startPublishing(running)
+  if (stages.has('maintain')) startMaintaining(running)
+  await running.loops.run(aborted)
 }
 
 /** Takes the segments that had landed when it began, and ends. Answers with what is not committed, purged, published or rendered, in words. */
-export async function runOnce(parts: Parts, signal: AbortSignal): Promise<readonly string[]> {
-  const tables = await declareTables(parts)
+export async function runOnce(parts: Parts, options: RunOptions): Promise<readonly string[]> {
+  const running = await begin(parts, options)
+  const { signal } = options
+  const tables = running.tables.all()
   const landedBeforeMs = parts.runtime.nowMs()
-  const notCommitted = await withStages(parts, tables, signal, async running => {
-    const reasons = await Promise.all(tables.map(table => convertAll(parts, table, landedBeforeMs, running)))
+  startFeeding(running)
+  startConverting(running)
+  startPublishing(running)
+  startPurging(running)
+  const notCommitted = await running.loops.run(async inTime => {
+    const reasons = await Promise.all(tables.map(table => convertAll(parts, table, landedBeforeMs, inTime)))
     return reasons.flat()
   })
   const notPurged = await Promise.all(tables.map(table => purgeNow(parts, table)))
@@ -48,6 +66,50 @@ export async function runOnce(parts: Parts, signal: AbortSignal): Promise<readon
   const notRendered = await Promise.all(tables.map(table => renderNow(parts, table, signal)))
   const undone = [notPurged, notPublished, notRendered].flat(2)
   return [...notCommitted, ...undone, ...(signal.aborted ? ['stopped before the end'] : [])]
+}
+
+async function begin(parts: Parts, options: RunOptions): Promise<Running> {
+  const declared = await declareAll(parts.config, parts.metadata, parts.runtime)
+  if (parts.stages.has('plan')) await Promise.all(declared.map(table => noteMissingTopic(parts, table)))
+  return { ...options, parts, tables: createTableSet(declared), loops: createLoopGroup(options.signal) }
+}
+
+/** A queue in memory holds what its own process puts in: converters beside another process's planner feed themselves. */
+function hasOwnQueue({ config, stages }: Parts): boolean {
+  return config.queue.kind === 'in-process' && stages.has('convert')
+}
+
+function startPlanning({ parts, tables, loops }: Running): void {
+  tables.follow(table => loops.start(signal => planUntilStopped(parts, table, signal)))
+}
+
+function startFeeding({ parts, loops }: Running): void {
+  loops.start(signal => sweepUntilStopped(parts, signal))
+}
+
+function startConverting({ parts, tables, loops, handBack }: Running): void {
+  const gate = createSoloGate()
+  for (let lane = 0; lane < parts.workers; lane++)
+    loops.start(signal =>
+      convertUntilStopped(parts, tables, { lane, gate, signal, ...(handBack !== undefined && { handBack }) }),
+    )
+}
+
+function startPublishing({ parts, tables, loops }: Running): void {
+  tables.follow(table => {
+    loops.start(signal => publishUntilStopped(parts, table, signal))
+    loops.start(signal => renderUntilStopped(parts, table, signal))
+  })
+}
+
+function startMaintaining(running: Running): void {
+  startPurging(running)
+  const { parts, tables, loops } = running
+  loops.start(signal => watchStallsUntilStopped(parts, tables, signal))
+}
+
+function startPurging({ parts, tables, loops }: Running): void {
+  tables.follow(table => loops.start(signal => purgeUntilStopped(parts, table, signal)))
 }
 
 /** Again and again, since a segment that changes or goes before it is converted is planned afresh. Answers with what is left, in words. */
@@ -66,51 +128,4 @@ async function convertAll(
     if (isDone || stuck.length > 0 || signal.aborted) return [...notPlanned, ...stuck]
   }
   return [`${table.config.name}: segments kept changing while they were converted`]
-}
-
-async function declareTables(parts: Parts): Promise<readonly DeclaredTable[]> {
-  const declared = await declareAll(parts.config, parts.metadata, parts.runtime)
-  await Promise.all(declared.map(table => noteMissingTopic(parts, table)))
-  return declared
-}
-
-/** Converters, sweep, publishers and what keeps dead letters run in the background while `body` does; all of them have ended when this returns. */
-async function withStages<T>(
-  parts: Parts,
-  tables: readonly DeclaredTable[],
-  outer: AbortSignal,
-  body: (running: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const stop = new AbortController()
-  const running = AbortSignal.any([outer, stop.signal])
-  const gate = createSoloGate()
-  const failures: unknown[] = []
-  const inBackground = async (stage: Promise<void>) => {
-    try {
-      await stage
-    } catch (error) {
-      failures.push(error)
-      stop.abort()
-    }
-  }
-  const background = [
-    ...Array.from({ length: parts.workers }, (_, lane) =>
-      convertUntilStopped(parts, tables, { lane, gate, signal: running }),
-    ),
-    sweepUntilStopped(parts, running),
-    ...tables.map(table => publishUntilStopped(parts, table, running)),
-    ...tables.map(table => purgeUntilStopped(parts, table, running)),
-    ...tables.map(table => renderUntilStopped(parts, table, running)),
-  ].map(inBackground)
-  const ended = await body(running).then(
-    value => ({ value }),
-    (error: unknown) => {
-      failures.push(error)
-    },
-  )
-  stop.abort()
-  await Promise.all(background)
-  // What ended one stage ended the others too; the first failure is the cause.
-  if (ended === undefined || failures.length > 0) throw failures[0]
-  return ended.value
 }

@@ -8,6 +8,7 @@ import { runPipeline } from '../../services/pipeline.ts'
 import { cutSnapshot } from '../../services/publisher/cut-snapshot.ts'
 import { publishRound } from '../../services/publisher/publish-loop.ts'
 import { openServer, type RunningServer } from '../../services/server/server.ts'
+import { ALL_STAGES } from '../../services/stages.ts'
 import { type DeclaredTable, declareTable } from '../../services/tables/declare-table.ts'
 import { loadConfig } from '../../shared/config/load-config.ts'
 import { encodeDataFile } from '../../shared/iceberg/data-file-avro.ts'
@@ -61,7 +62,7 @@ answerQuestions(async (question: ServeQuestion) => {
     return ingested
   }
   invariant(opened !== undefined, 'the pipeline is opened first')
-  if (question.kind === 'start') opened.running = runPipeline(opened.parts, opened.stop.signal)
+  if (question.kind === 'start') opened.running = runPipeline(opened.parts, opened.stop)
   else await close(opened)
   return undefined
 })
@@ -69,8 +70,12 @@ answerQuestions(async (question: ServeQuestion) => {
 async function open(question: Extract<ServeQuestion, { kind: 'open' }>): Promise<Opened> {
   const loaded = loadConfig(question.config, { path: question.configPath, env: {} })
   if (loaded.kind === 'errors') throw new Error(JSON.stringify(loaded.errors))
-  const parts = await openParts(loaded.config, systemRuntime, progress => {
-    if (progress.kind === 'committed') committedRows += progress.rowCount
+  const parts = await openParts(loaded.config, {
+    runtime: systemRuntime,
+    stages: ALL_STAGES,
+    report: progress => {
+      if (progress.kind === 'committed') committedRows += progress.rowCount
+    },
   })
   const [config] = loaded.config.tables
   invariant(config !== undefined, 'the configuration has a table')

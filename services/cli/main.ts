@@ -1,7 +1,9 @@
 /** The command line. Each command lives in `commands/`; this file only says what there is. Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 see `plan`. */
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { MAX_WORKERS } from '../../shared/config/config.ts'
 import { AppError } from '../../shared/runtime/errors.ts'
+import { parseStages, STAGES, type Stage } from '../stages.ts'
 import { EXIT, type ExitCode } from './exit-code.ts'
 import { closeQuietlyOnBrokenPipe, printError } from './terminal.ts'
 
@@ -69,6 +71,12 @@ function buildProgram(runs: Runs): Command {
       '--once',
       'take the segments that have landed, and end: 0 only if all of them are committed and published',
     )
+    .addOption(
+      new Option('--stages <names>', `only these stages, with commas between them (${STAGES.join(',')})`)
+        .argParser(stageNames)
+        .conflicts('once'),
+    )
+    .option('--concurrency <n>', 'tasks converted at once; default limits.workers', concurrency)
     .action(runs(async () => (await import('./commands/run.ts')).run))
   program
     .command('validate')
@@ -239,6 +247,18 @@ function addOperatorCommands(program: Command, runs: Runs): void {
     .argument('<task id>')
     .requiredOption(...why)
     .action(runs(async () => (await import('./commands/operate.ts')).unpark))
+}
+
+function stageNames(text: string): ReadonlySet<Stage> {
+  const parsed = parseStages(text)
+  if (!parsed.ok) throw new InvalidArgumentError(parsed.message)
+  return parsed.stages
+}
+
+function concurrency(text: string): number {
+  const count = wholeNumber(text)
+  if (count < 1 || count > MAX_WORKERS) throw new InvalidArgumentError(`Expected 1 to ${MAX_WORKERS}.`)
+  return count
 }
 
 function wholeNumber(text: string): number {

@@ -1,34 +1,40 @@
-/** Takes task ids from the queue and runs them, one at a time in each lane; the sweep puts back what the queue forgot. */
+/** Takes task ids from the queue and runs them, one at a time in each lane. `sweep.ts` puts back what the queue forgot. */
 import type { ConvertTask } from '../../shared/flow.ts'
 import type { TableDetail } from '../../shared/metadata/metadata-store.ts'
 import { AppError, invariant } from '../../shared/runtime/errors.ts'
 import { runLoop } from '../../shared/runtime/loop.ts'
 import { type Parts, problemOf } from '../parts.ts'
 import { type DeclaredTable, fieldOptionsById } from '../tables/declare-table.ts'
+import type { TableSet } from '../tables/table-set.ts'
 import type { ConvertRequest } from './convert-request.ts'
 import type { ConvertTarget } from './convert-task.ts'
 import { runTask, type TaskOutcome } from './run-task.ts'
 import type { SoloGate } from './solo-gate.ts'
 
-/**
- * Ids of the backlog that wait in the queue, about: enough for all workers until the next sweep. The rest waits in the database, where
- * tables take turns; in the queue, the order is what it is.
- */
-const BACKLOG_WINDOW = 1_000
 /** Tasks looked at for those that keep failing. */
 const MAX_TASKS_LOOKED_AT = 10_000
-const SWEEP_INTERVAL_MS = 1_000
+/** Pause of a lane that got no id, or failed. */
+const LANE_PAUSE_MS = 1_000
 const PROGRESS_INTERVAL_MS = 100
+
+export interface Lane {
+  /** Counted from 0. */
+  readonly lane: number
+  /** The lanes of a process share it. */
+  readonly gate: SoloGate
+  /** Gives the task under way back once it aborts. */
+  readonly handBack?: AbortSignal
+}
 
 export async function convertUntilStopped(
   parts: Parts,
-  tables: readonly DeclaredTable[],
-  { signal, ...of }: { readonly lane: number; readonly gate: SoloGate; readonly signal: AbortSignal },
+  tables: TableSet,
+  { signal, ...lane }: Lane & { readonly signal: AbortSignal },
 ): Promise<void> {
   const { runtime, queue } = parts
-  const run = taskRunner(parts, tables, of)
+  const run = taskRunner(parts, tables, lane)
   await runLoop(
-    { runtime, signal, intervalMs: SWEEP_INTERVAL_MS, onFailure: problemOf(parts, 'converting') },
+    { runtime, signal, intervalMs: LANE_PAUSE_MS, onFailure: problemOf(parts, 'converting') },
     async () => {
       const taskId = await queue.take(signal)
       if (taskId === undefined) return { again: false }
@@ -38,14 +44,13 @@ export async function convertUntilStopped(
   )
 }
 
-/** Runs one task of any of the tables, and reports what became of it. The lanes of a process share the gate. */
+/** Runs one task of any of the tables, and reports what became of it. */
 export function taskRunner(
   parts: Parts,
-  tables: readonly DeclaredTable[],
-  { lane, gate }: { readonly lane: number; readonly gate: SoloGate },
+  tables: TableSet,
+  { lane, gate, handBack }: Lane,
 ): (taskId: string) => Promise<TaskOutcome> {
   const { metadata, runtime, config } = parts
-  const byId = new Map(tables.map(table => [table.rows.tableId, table]))
   const { claimLeaseMs, maxTaskAttempts } = config.limits
   const context = {
     metadata,
@@ -53,8 +58,9 @@ export function taskRunner(
     worker: `${parts.holder}/${lane}`,
     claimLeaseMs,
     maxTaskAttempts,
+    ...(handBack !== undefined && { handBack }),
     convert: async (task: ConvertTask, claim: { readonly token: string }) => {
-      const table = byId.get(task.tableId)
+      const table = tables.find(task.tableId)
       if (table === undefined) throw undeclared(task)
       return await parts.convert(requestOf(parts, table, { task, claimToken: claim.token }))
     },
@@ -63,9 +69,9 @@ export function taskRunner(
     const startedMs = runtime.monotonicMs()
     const outcome = await runTask(context, taskId, options)
     const durationMs = runtime.monotonicMs() - startedMs
-    if (outcome.kind !== 'passed' && outcome.kind !== 'lost')
+    if (outcome.kind === 'committed' || outcome.kind === 'fenced' || outcome.kind === 'failed')
       parts.report({ kind: 'measured', measure: { step: 'conversion', outcome: outcome.kind, durationMs } })
-    reportOutcome(parts, byId, outcome)
+    reportOutcome(parts, tables, outcome)
     return outcome
   }
   return async taskId => {
@@ -74,9 +80,9 @@ export function taskRunner(
   }
 }
 
-function reportOutcome(parts: Parts, byId: ReadonlyMap<string, DeclaredTable>, outcome: TaskOutcome): void {
+function reportOutcome(parts: Parts, tables: TableSet, outcome: TaskOutcome): void {
   if (outcome.kind !== 'committed' && outcome.kind !== 'failed') return
-  const table = byId.get(outcome.tableId)?.config.name ?? outcome.tableId
+  const table = tables.find(outcome.tableId)?.config.name ?? outcome.tableId
   if (outcome.kind === 'committed') {
     parts.report({ ...outcome, table })
     parts.report({ kind: 'measured', measure: { step: 'commit', durationMs: outcome.commitMs } })
@@ -141,22 +147,6 @@ function undeclared(task: ConvertTask): AppError {
     message: `Task ${task.taskId} belongs to a table that tidewater.yaml no longer declares. It waits: declare the table again to convert it.`,
     details: { taskId: task.taskId, tableId: task.tableId },
   })
-}
-
-/**
- * Tasks are rows; the queue may have forgotten some, and claims of dead workers run out: both are put back. While the queue still holds
- * half a window nothing is: a sweep costs by what workers took, not by how much waits, however many processes sweep.
- */
-export async function sweepUntilStopped(parts: Parts, signal: AbortSignal): Promise<void> {
-  const { metadata, queue, runtime } = parts
-  await runLoop(
-    { runtime, signal, intervalMs: SWEEP_INTERVAL_MS, onFailure: problemOf(parts, 'sweeping') },
-    async () => {
-      if ((await queue.size()) < BACKLOG_WINDOW / 2)
-        await queue.enqueue(await metadata.listRunnableTasks(BACKLOG_WINDOW), 'backlog')
-      return { again: false }
-    },
-  )
 }
 
 /** Whether some task of the table will move on without a person: of partitions that are not stopped. */

@@ -7,6 +7,7 @@
 import type { Claim, ConvertTask, TaskResult } from '../../shared/flow.ts'
 import type { MetadataStore, NewDataFile, TaskFailure } from '../../shared/metadata/metadata-store.ts'
 import { AppError } from '../../shared/runtime/errors.ts'
+import { aborted } from '../../shared/runtime/loop-group.ts'
 import type { Runtime } from '../../shared/runtime/runtime.ts'
 
 /** Longest wait before a task is tried again. */
@@ -31,6 +32,8 @@ export interface TaskRunnerContext {
   readonly claimLeaseMs: number
   /** Failures without a known cause, and workers lost in a row, after which a task is parked. */
   readonly maxTaskAttempts: number
+  /** Gives the task back once it aborts, for another worker to take up at once. */
+  readonly handBack?: AbortSignal
 }
 
 export type TaskOutcome =
@@ -45,6 +48,8 @@ export type TaskOutcome =
       /** How long the commit's transaction took. */
       readonly commitMs: number
     }
+  /** Given back unfinished, because this process is about to end. */
+  | { readonly kind: 'handed_back' }
   /** Its last worker died, and it may only be run alone. */
   | { readonly kind: 'lost' }
   /** Not ours to run: done, held by another worker, stopped, or not due. */
@@ -80,7 +85,9 @@ export async function runTask(
   const done = new AbortController()
   const extending = keepClaim(context, claim, done.signal)
   try {
-    const result = await context.convert(task, claim)
+    const result = await unless(context.handBack, context.convert(task, claim))
+    if (result === HANDED_BACK)
+      return { kind: (await metadata.releaseClaim(claim)) ? 'handed_back' : 'fenced' }
     const commitStartedMs = runtime.monotonicMs()
     const outcome = await metadata.commitTask({ claim, ...result })
     const commitMs = runtime.monotonicMs() - commitStartedMs
@@ -105,6 +112,22 @@ export async function runTask(
 function bytesOf({ slices }: ConvertTask): bigint {
   const segments = slices.flatMap(slice => slice.segments)
   return segments.reduce((sum, segment) => sum + BigInt(segment.sizeBytes), 0n)
+}
+
+const HANDED_BACK = Symbol('handed back')
+
+/** What `work` comes to, or `HANDED_BACK` when the signal aborts before: then nobody waits for the work any more. */
+async function unless<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T | typeof HANDED_BACK> {
+  if (signal === undefined) return await work
+  const settled = new AbortController()
+  const handedBack = aborted(AbortSignal.any([signal, settled.signal])).then(
+    (): typeof HANDED_BACK => HANDED_BACK,
+  )
+  try {
+    return await Promise.race([work, handedBack])
+  } finally {
+    settled.abort()
+  }
 }
 
 async function keepClaim(context: TaskRunnerContext, claim: Claim, signal: AbortSignal): Promise<void> {

@@ -14,6 +14,7 @@ import type { Runtime } from '../../shared/runtime/runtime.ts'
 import type { Metrics } from '../metrics/metrics.ts'
 import { problemOf } from '../parts.ts'
 import type { Report } from '../progress.ts'
+import type { Stage } from '../stages.ts'
 import { guard } from './admission.ts'
 import { registerApi } from './api/api.ts'
 import { sendCatalogError } from './catalog/catalog-error.ts'
@@ -42,6 +43,8 @@ export interface ServerContext {
   readonly warehouse: ObjectStore
   readonly runtime: Runtime
   readonly report: Report
+  /** Every process answers for its health and metrics; the API and the catalog are the stage `serve`. */
+  readonly stages: ReadonlySet<Stage>
   readonly metrics: Pick<Metrics, 'text' | 'contentType'>
   /** Aborted once the process has been told to stop; the server goes on answering until it is closed. */
   readonly stopping: AbortSignal
@@ -66,8 +69,10 @@ export async function openServer(context: ServerContext, listen: ListenAddress):
   addHeaders(app, () => isClosing)
   registerHealth(app, context)
   registerMetrics(app, context.metrics)
-  await app.register(catalogRoutes(catalogContextOf(context)), { prefix: CATALOG_PREFIX })
-  registerApi(app, context)
+  if (context.stages.has('serve')) {
+    await app.register(catalogRoutes(catalogContextOf(context)), { prefix: CATALOG_PREFIX })
+    registerApi(app, context)
+  }
 
   const port = await listenAt(app, listen)
   return {

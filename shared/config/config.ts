@@ -129,6 +129,9 @@ export interface SnapshotRetentionConfig {
   readonly maxCount: number
 }
 
+/** Conversions at once in one process. */
+export const MAX_WORKERS = 256
+
 export interface LimitsConfig {
   /** Worker threads that convert; without it one per CPU core. */
   readonly workers?: number
@@ -138,6 +141,8 @@ export interface LimitsConfig {
   readonly maxTaskAttempts: number
   readonly maxTasksInFlight: number
   readonly claimLeaseMs: number
+  /** What tasks under way have to end when the process is told to stop, before other workers get them. */
+  readonly stopGraceMs: number
   readonly pollIntervalMs: number
   readonly pollIntervalMaxMs: number
 }

@@ -5,6 +5,7 @@
  */
 import { z } from 'zod'
 import { fieldKeys, fieldSchema, MAX_FIELDS_PER_STRUCT, typeKeys } from './column-schema.ts'
+import { MAX_WORKERS } from './config.ts'
 import {
   DESIGNED_CATALOG_TYPES,
   DESIGNED_FORMATS,
@@ -217,7 +218,7 @@ export const tableSchema = z.strictObject({
 })
 
 export const limitsSchema = z.strictObject({
-  workers: integer(1, 256, 'Worker threads that convert; one per CPU core unless told.').optional(),
+  workers: integer(1, MAX_WORKERS, 'Worker threads that convert; one per CPU core unless told.').optional(),
   max_open_partitions: integer(
     1,
     4096,
@@ -235,6 +236,12 @@ export const limitsSchema = z.strictObject({
     '5s to 1d',
     'A worker that is silent for this long loses its task.',
   ).prefault('60s'),
+  stop_grace: duration(
+    0,
+    HOUR_MS,
+    '0s to 1h',
+    'How long tasks under way may take to end when the process is told to stop; after it, other workers get them.',
+  ).prefault('30s'),
   poll_interval: duration(50, HOUR_MS, '50ms to 1h', 'How often busy partitions are listed.').prefault('1s'),
   poll_interval_max: duration(50, HOUR_MS, '50ms to 1h', 'How seldom quiet partitions are listed.').prefault(
     '30s',

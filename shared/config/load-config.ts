@@ -250,6 +250,7 @@ function buildConfig(file: FileShape, tables: readonly CheckedTable[], baseFolde
       maxTaskAttempts: limits.max_task_attempts,
       maxTasksInFlight: limits.max_tasks_in_flight,
       claimLeaseMs: limits.claim_lease,
+      stopGraceMs: limits.stop_grace,
       pollIntervalMs: limits.poll_interval,
       pollIntervalMaxMs: limits.poll_interval_max,
     },

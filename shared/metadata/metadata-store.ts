@@ -599,6 +599,8 @@ export interface MetadataStore {
   claimTask(taskId: string, claim: ClaimRequest): Promise<ClaimOutcome>
   /** `false` when the claim was lost. */
   extendClaim(claim: Pick<Claim, 'taskId' | 'token'>, leaseMs: number): Promise<boolean>
+  /** Gives the task back as if it had not been claimed: any worker may take it at once. `false` when the claim was lost. */
+  releaseClaim(claim: Pick<Claim, 'taskId' | 'token'>): Promise<boolean>
   /**
    * The one commit (DESIGN invariants 1-3): task done, files staged or live, accounts and dead letters kept, watermarks moved over
    * every contiguous done slice, staged files of slices now below it made live in offset order, versions raised. One transaction.

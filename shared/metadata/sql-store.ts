@@ -64,6 +64,7 @@ export function createSqlMetadataStore({ read, write, migrate, close }: Transact
     listRunnableTasks: limit => read(() => listRunnableTasks(limit)),
     claimTask: (taskId, claim) => write(ofTask(taskId), () => claims.claimTask(taskId, claim)),
     extendClaim: (claim, leaseMs) => write(ofTask(claim.taskId), () => claims.extendClaim(claim, leaseMs)),
+    releaseClaim: claim => write(ofTask(claim.taskId), () => claims.releaseClaim(claim)),
     commitTask: commit => write(ofTask(commit.claim.taskId), () => commitTask(commit)),
     failTask: failure => write(ofTask(failure.claim.taskId), () => claims.failTask(failure)),
     listTasks: filter => read(() => tasks.listTasks(filter)),

@@ -254,6 +254,20 @@ export function describeClaims(open: OpenMetadata): void {
     expect(await claimed(store, 'a', 'other')).toEqual({ kind: 'missing' })
   })
 
+  it('gives a task back whole: any worker takes it at once, no attempt is counted, and its claim is over', async () => {
+    await planned(store, 'a', sliceOf(0, 0, 10))
+    await claimed(store, 'a')
+    const claim = { taskId: 'a', token: tokenOf('a') }
+    expect(await store.releaseClaim(claim)).toBe(true)
+    expect(await store.releaseClaim(claim)).toBe(false)
+    expect(await store.listRunnableTasks(9)).toEqual(['a'])
+    expect(await store.commitTask(commitOf('a', [sliceOf(0, 0, 10)]))).toEqual({ kind: 'fenced' })
+    expect(await claimed(store, 'a', 'other')).toMatchObject({ kind: 'claimed', task: { attempts: 0 } })
+    expect(await store.releaseClaim(claim)).toBe(false)
+    fixture.clock.nowMs += LEASE_MS
+    expect(await store.releaseClaim({ taskId: 'a', token: 'other' })).toBe(false)
+  })
+
   it('does not let a stopped partition hold up those that share its task', async () => {
     await planned(store, 'a', sliceOf(0, 0, 10), sliceOf(1, 0, 10), sliceOf(2, 0, 10))
     await store.pausePartition(idOf(1), NOTE)

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { openParts, type Parts } from '../../services/parts.ts'
 import { runPipeline } from '../../services/pipeline.ts'
+import { ALL_STAGES } from '../../services/stages.ts'
 import { loadConfig } from '../../shared/config/load-config.ts'
 import { systemRuntime } from '../../shared/runtime/system-runtime.ts'
 
@@ -10,7 +11,11 @@ const POISONED_PARTITION = 1
 const path = `${process.cwd()}/tidewater.yaml`
 const loaded = loadConfig(await readFile(path, 'utf8'), { path, env: process.env })
 if (loaded.kind === 'errors') throw new Error(JSON.stringify(loaded.errors))
-const parts = await openParts(loaded.config, systemRuntime, () => undefined)
+const parts = await openParts(loaded.config, {
+  runtime: systemRuntime,
+  stages: ALL_STAGES,
+  report: () => undefined,
+})
 const stop = new AbortController()
 process.once('SIGTERM', () => stop.abort())
 const convert: Parts['convert'] = async request => {
@@ -18,5 +23,5 @@ const convert: Parts['convert'] = async request => {
     process.kill(process.pid, 'SIGKILL')
   return await parts.convert(request)
 }
-await runPipeline({ ...parts, convert }, stop.signal)
+await runPipeline({ ...parts, convert }, stop)
 await parts.close()

@@ -16,7 +16,9 @@ import { roundsOf } from '../../services/planning/plan-loop.ts'
 import type { Progress } from '../../services/progress.ts'
 import { publishRound } from '../../services/publisher/publish-loop.ts'
 import type { PublishOutcome } from '../../services/publisher/publish-table.ts'
+import { ALL_STAGES } from '../../services/stages.ts'
 import { type DeclaredTable, declareTable } from '../../services/tables/declare-table.ts'
+import { createTableSet } from '../../services/tables/table-set.ts'
 import type { Config } from '../../shared/config/config.ts'
 import { loadConfig } from '../../shared/config/load-config.ts'
 import type { MetadataStore, SourcePartition } from '../../shared/metadata/metadata-store.ts'
@@ -113,6 +115,7 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
     catalogs: openCatalogs(config.catalogs, { metadata, warehouse }),
     convert: createConverter({ openSource: () => source, warehouse, runtime }),
     workers: 1,
+    stages: ALL_STAGES,
     holder: `test-${runtime.uuid()}`,
     report: said => progress.push(said),
     close: async () => undefined,
@@ -127,7 +130,7 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
     return await round(everything ? { landedBeforeMs: runtime.nowMs() } : {})
   }
   const convert = async () => {
-    const run = taskRunner(parts, [await declare()], { lane: 0, gate: createSoloGate() })
+    const run = taskRunner(parts, createTableSet([await declare()]), { lane: 0, gate: createSoloGate() })
     const outcomes: TaskOutcome[] = []
     for (let runs = 0; runs < MAX_RUNS; runs++) {
       const [taskId] = await metadata.listRunnableTasks(1)

@@ -81,7 +81,7 @@ async function tell(world: World, { fault, at }: OneFault): Promise<readonly str
     await until(() => sinceStartMs() >= untilMs)
   }
   const run = (name: string, plan = faultAt(undefined)): RunningProcess =>
-    world.start({ name, faults: plan, main: (parts, signal) => runOnce(parts, signal) })
+    world.start({ name, faults: plan, main: (parts, signal) => runOnce(parts, { signal }) })
 
   await wait(Math.floor(landing.endsAtMs * 0.6))
   const calls: string[] = []

@@ -104,7 +104,7 @@ async function runLastTime(world: World): Promise<void> {
   const last = world.start({
     name: 'last',
     faults: () => ({ requestMs: 1, responseMs: 1, outlivesProcess: true }),
-    main: (parts, signal) => runOnce(parts, signal),
+    main: (parts, signal) => runOnce(parts, { signal }),
   })
   await world.scheduler.run(() => last.ending !== undefined)
   const said =
@@ -164,7 +164,7 @@ function startFleet(world: World, { seed, random, isStormy }: FleetOptions) {
       pageSize,
       clockSkewMs: random.between(-800, 800),
       ...(shared !== undefined && { queue: shared }),
-      main: (parts, signal) => runPipeline(parts, signal),
+      main: (parts, signal) => runPipeline(parts, { signal }),
     })
   }
   for (let place = 0; place < size; place++) start(place)

@@ -9,6 +9,7 @@ import { createConverter } from '../../services/converter/converter.ts'
 import type { ConvertedTask } from '../../services/converter/run-task.ts'
 import type { Parts } from '../../services/parts.ts'
 import { describeProgress } from '../../services/progress.ts'
+import { ALL_STAGES, type Stage } from '../../services/stages.ts'
 import { DEAD_LETTER_SUFFIX } from '../../services/tables/declare-table.ts'
 import type { Config, TableConfig } from '../../shared/config/config.ts'
 import type { MergePolicy } from '../../shared/iceberg/plan-manifests.ts'
@@ -56,6 +57,8 @@ export interface StartOptions {
   readonly pageSize?: number
   /** One of its own when absent, as in an embedded run: it dies with the process. */
   readonly queue?: TaskQueue
+  /** All of them unless given. */
+  readonly stages?: ReadonlySet<Stage>
   readonly main: (parts: Parts, signal: AbortSignal) => Promise<unknown>
 }
 
@@ -154,6 +157,7 @@ export async function createWorld({ seed, config, landing }: WorldOptions): Prom
         ),
       ),
       workers,
+      stages: options.stages ?? ALL_STAGES,
       holder: options.name,
       mergePolicy: MERGE_SOON,
       report: progress => {

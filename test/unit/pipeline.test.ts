@@ -33,7 +33,7 @@ function hasty(): Parts {
 describe('runOnce', () => {
   test('ends with nothing to say once all that had landed is published', async () => {
     for (let base = 0; base < 50; base += 10) await land(pipeline.source, ids(base, 10), { base })
-    expect(await runOnce(hasty(), NEVER)).toEqual([])
+    expect(await runOnce(hasty(), { signal: NEVER })).toEqual([])
     expect(await pipeline.audit()).toMatchObject({ ...clean, rows: 50n })
     expect(pipeline.progress.filter(({ kind }) => kind === 'published').length).toBeGreaterThan(0)
   })
@@ -42,14 +42,14 @@ describe('runOnce', () => {
     await land(pipeline.source, ids(0, 10))
     await pipeline.plan({ everything: true })
     await land(pipeline.source, ids(0, 4))
-    expect(await runOnce(hasty(), NEVER)).toEqual([])
+    expect(await runOnce(hasty(), { signal: NEVER })).toEqual([])
     expect(await pipeline.audit()).toMatchObject({ ...clean, rows: 4n })
   })
 
   test('says what stopped, and publishes the rest', async () => {
     await flipByte(pipeline.source, await land(pipeline.source, ids(0, 10)), 120)
     await land(pipeline.source, ids(0, 10), { partition: 1 })
-    const reasons = await runOnce(hasty(), NEVER)
+    const reasons = await runOnce(hasty(), { signal: NEVER })
     expect(reasons).toEqual([expect.stringContaining('orders-0 is stopped')])
     expect(await pipeline.audit()).toMatchObject({ ...clean, rows: 10n })
   })
@@ -57,7 +57,7 @@ describe('runOnce', () => {
   test('an unindexed segment is mentioned and is no failure: it does not count yet', async () => {
     await land(pipeline.source, ids(0, 10))
     await land(pipeline.source, ids(10, 10), { base: 10, index: false })
-    expect(await runOnce(hasty(), NEVER)).toEqual([])
+    expect(await runOnce(hasty(), { signal: NEVER })).toEqual([])
     expect(pipeline.progress).toContainEqual(
       expect.objectContaining({ kind: 'waiting', what: expect.stringContaining('offset 10') }),
     )
@@ -69,7 +69,7 @@ describe('runOnce', () => {
       if (operation === 'put')
         throw new AppError({ code: 'store-unavailable', next: 'retry', message: 'not now' })
     }
-    const reasons = await runOnce(hasty(), NEVER)
+    const reasons = await runOnce(hasty(), { signal: NEVER })
     expect(reasons.join('\n')).toMatch(/has failed \d+ times: not now/)
   })
 
@@ -77,7 +77,7 @@ describe('runOnce', () => {
     pipeline.source.before = () => {
       throw new AppError({ code: 'store-unavailable', next: 'retry', message: 'not now' })
     }
-    expect(await runOnce(hasty(), NEVER)).toEqual(['shop.orders: planning failed: not now'])
+    expect(await runOnce(hasty(), { signal: NEVER })).toEqual(['shop.orders: planning failed: not now'])
   })
 
   test('a broken invariant ends it with that error, all stages ended', async () => {
@@ -86,14 +86,14 @@ describe('runOnce', () => {
       ...hasty(),
       convert: () => Promise.reject(new AppError({ code: 'broken-invariant', next: 'fatal', message: 'no' })),
     }
-    await expect(runOnce(parts, NEVER)).rejects.toMatchObject({ code: 'broken-invariant' })
+    await expect(runOnce(parts, { signal: NEVER })).rejects.toMatchObject({ code: 'broken-invariant' })
   })
 
   test('stopped from outside, it says so', async () => {
     await land(pipeline.source, ids(0, 10))
     const stop = new AbortController()
     stop.abort()
-    expect(await runOnce(hasty(), stop.signal)).toContain('stopped before the end')
+    expect(await runOnce(hasty(), stop)).toContain('stopped before the end')
   })
 })
 
@@ -101,7 +101,7 @@ describe('runPipeline', () => {
   test('takes what lands while it runs, until it is told to stop', async () => {
     const stop = new AbortController()
     await land(pipeline.source, ids(0, 10))
-    const running = runPipeline(hasty(), stop.signal)
+    const running = runPipeline(hasty(), stop)
     const seenRows = async (rows: bigint) => {
       for (let waits = 0; waits < 1000; waits++) {
         const [sums] = await Promise.all(

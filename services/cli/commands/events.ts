@@ -10,6 +10,7 @@ import { type CloudEvent, cloudEventOf } from '../../events/cloud-event.ts'
 import type { StoreParts } from '../../parts.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
 import { type ConfigOption, findNamed, withStores } from '../load-config-file.ts'
+import { onStopSignal } from '../stop-signal.ts'
 import { note, print, printJson } from '../terminal.ts'
 
 const FOLLOW_INTERVAL_MS = 1000
@@ -61,7 +62,9 @@ async function follow(
   from: Omit<EventFilter, 'limit'>,
   show: Show,
 ): Promise<void> {
-  const signal = interrupted()
+  const stop = new AbortController()
+  const { signal } = stop
+  onStopSignal(() => stop.abort())
   let after = from.after
   while (!signal.aborted) {
     const found = await metadata.listEvents({
@@ -73,12 +76,6 @@ async function follow(
     after = found.at(-1)?.eventId ?? after
     if (found.length < FOLLOW_PAGE_SIZE) await runtime.sleep(FOLLOW_INTERVAL_MS, signal)
   }
-}
-
-function interrupted(): AbortSignal {
-  const stop = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
-  return stop.signal
 }
 
 async function tableFilter(

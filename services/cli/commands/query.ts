@@ -15,6 +15,7 @@ import { type TextFormat, writeRows } from '../../query/write-rows.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
 import { type ConfigOption, withStores } from '../load-config-file.ts'
 import { runQueryShell } from '../query-shell.ts'
+import { onStopSignal } from '../stop-signal.ts'
 import { note, print } from '../terminal.ts'
 
 interface CommandOptions extends ConfigOption {
@@ -46,14 +47,12 @@ export async function query(options: CommandOptions, sql?: string): Promise<Exit
     if (options.output !== undefined && statements.length !== 1)
       throw usage(`--output takes the rows of one statement, and there are ${statements.length}.`)
     const stop = new AbortController()
-    const abort = () => stop.abort()
-    // A second signal ends the process at once.
-    process.once('SIGINT', abort).once('SIGTERM', abort)
+    const forget = onStopSignal(() => stop.abort())
     try {
       for (const statement of statements)
         await runOne(context, statement, options, { ...settings, signal: stop.signal })
     } finally {
-      process.off('SIGINT', abort).off('SIGTERM', abort)
+      forget()
     }
     return EXIT.done
   })

@@ -1,5 +1,5 @@
 /**
- * The life of a claim (DESIGN invariant 2): taken, extended, given back with a failure. `commit.ts` ends it well.
+ * The life of a claim (DESIGN invariant 2): taken, extended, given back whole or with a failure. `commit.ts` ends it well.
  * A claim counts while its token is the task's current one and its lease is running, by the database's clock.
  */
 import type { Claim } from '../../flow.ts'
@@ -143,6 +143,14 @@ export function* extendClaim(claim: Pick<Claim, 'taskId' | 'token'>, leaseMs: nu
   const { task } = found
   const leaseUntilMs = (yield* now()) + BigInt(Math.ceil(leaseMs))
   yield* change(updateLease, { taskKey: task.task_key, leaseUntilMs })
+  return true
+}
+
+/** The task waits again as if it had not been claimed. */
+export function* releaseClaim(claim: Pick<Claim, 'taskId' | 'token'>): Steps<boolean> {
+  const found = yield* findClaimed(claim)
+  if (found === undefined) return false
+  yield* requeueTask(found.task, { attempts: found.task.attempts, notBeforeMs: 0n })
   return true
 }
 

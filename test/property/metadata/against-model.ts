@@ -65,7 +65,11 @@ const step = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: fc.record({ do: fc.constant('extend' as const), claim: pick, latest: fc.boolean() }),
+    arbitrary: fc.record({
+      do: fc.constantFrom('extend' as const, 'release' as const),
+      claim: pick,
+      latest: fc.boolean(),
+    }),
   },
   {
     weight: 2,
@@ -240,6 +244,14 @@ async function run(life: Life, command: Command): Promise<number | undefined> {
       const task = model.held(known.taskId, known.token)
       expect(await store.extendClaim(known, LEASE_MS)).toBe(task !== undefined)
       if (task !== undefined) task.leaseUntil = model.clock.nowMs + LEASE_MS
+      return undefined
+    }
+    case 'release': {
+      const known = claimAt(life, command)
+      if (known === undefined) return undefined
+      const task = model.held(known.taskId, known.token)
+      expect(await store.releaseClaim(known)).toBe(task !== undefined)
+      if (task !== undefined) model.release(task)
       return undefined
     }
     case 'tick':

@@ -148,6 +148,10 @@ export class Model {
     Object.assign(task, { state: 'queued', token: undefined, notBefore: this.clock.nowMs + delayMs })
   }
 
+  release(task: ModelTask): void {
+    Object.assign(task, { state: 'queued', token: undefined, notBefore: 0 })
+  }
+
   park(task: ModelTask): void {
     task.state = 'parked'
     for (const { partition } of task.slices) this.partition(partition).isActive = false

@@ -66,14 +66,14 @@ test('plan says "no changes" exactly when a run changes nothing, and "refused" e
       const pipeline = await openPipeline()
       pipelines.push(pipeline)
       const never = new AbortController().signal
-      await runOnce(partsFor(pipeline, configFor(before)), never)
+      await runOnce(partsFor(pipeline, configFor(before)), { signal: never })
       // Often something near: one part of the first configuration is kept.
       const after = other === null ? before : again ? { ...before, ...other, tables: before.tables } : other
       const parts = partsFor(pipeline, configFor(after))
       const known = await written(parts)
       const plans = planChanges(parts.config, known)
       const refused = plans.flatMap(({ refusal }) => refusal ?? [])
-      const outcome = await runOnce(parts, never).catch((error: unknown) => error)
+      const outcome = await runOnce(parts, { signal: never }).catch((error: unknown) => error)
 
       if (outcome instanceof AppError) {
         expect(refused.map(({ message }) => message).join('\n')).toBe(outcome.message)

@@ -87,6 +87,7 @@ limits:
   max_task_attempts: 2
   max_tasks_in_flight: 10
   claim_lease: 30s
+  stop_grace: 5s
   poll_interval: 200ms
   poll_interval_max: 1m
 `,
@@ -141,6 +142,7 @@ limits:
       maxTaskAttempts: 2,
       maxTasksInFlight: 10,
       claimLeaseMs: 30_000,
+      stopGraceMs: 5000,
       pollIntervalMs: 200,
       pollIntervalMaxMs: 60_000,
     })

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { runTask, type TaskRunnerContext } from '../../../services/converter/run-task.ts'
 import { AppError } from '../../../shared/runtime/errors.ts'
 import { ids, land } from '../../fakes/land-segments.ts'
@@ -78,6 +78,20 @@ describe('runTask', () => {
     expect(await runTask(never, taskId, { alone: false })).toEqual({ kind: 'lost' })
     const [task] = await pipeline.metadata.listTasks({ limit: 1 })
     expect(task).toMatchObject({ state: 'claimed', attempts: 0 })
+  })
+
+  test('a task that is handed back waits as if nobody had had it, whatever becomes of its conversion', async () => {
+    const taskId = await theTask()
+    const handBack = new AbortController()
+    const conversion = Promise.withResolvers<never>()
+    const slow = { ...context(() => conversion.promise), handBack: handBack.signal }
+    const running = runTask(slow, taskId, { alone: false })
+    await vi.waitFor(async () => expect(await tasks()).toMatchObject({ claimed: 1 }))
+    handBack.abort()
+    expect(await running).toEqual({ kind: 'handed_back' })
+    conversion.reject(new Error('its thread was ended'))
+    expect(await pipeline.metadata.listTasks({ limit: 1 })).toMatchObject([{ state: 'queued', attempts: 0 }])
+    expect((await pipeline.convert()).map(({ kind }) => kind)).toEqual(['committed'])
   })
 
   test('a zombie whose lease ran out commits nothing, and leaves only orphan files', async () => {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createMetrics } from '../../../services/metrics/metrics.ts'
 import { stallWatch, watchStallsUntilStopped } from '../../../services/monitor/watch-stalls.ts'
+import { createTableSet } from '../../../services/tables/table-set.ts'
 import { parseExposition } from '../../fakes/exposition.ts'
 import { flipByte, ids, land } from '../../fakes/land-segments.ts'
 import { openPipeline, type Pipeline, TABLE } from '../../fakes/pipeline-fixture.ts'
@@ -12,7 +13,7 @@ let look: () => Promise<void>
 
 beforeEach(async () => {
   pipeline = await openPipeline({ table: { commit_interval: '10s' } })
-  look = stallWatch(pipeline.parts, [await pipeline.declare()])
+  look = stallWatch(pipeline.parts, createTableSet([await pipeline.declare()]))
   await look()
 })
 afterEach(() => pipeline.close())
@@ -44,7 +45,7 @@ describe('the stall watch', () => {
   })
 
   test('of several processes reports each stall once', async () => {
-    const another = stallWatch(pipeline.parts, [await pipeline.declare()])
+    const another = stallWatch(pipeline.parts, createTableSet([await pipeline.declare()]))
     await another()
     await land(pipeline.source, ids(0, 5))
     await pipeline.plan()
@@ -85,7 +86,11 @@ describe('the stall watch', () => {
 
   test('looks every half commit interval until it is stopped', async () => {
     const stop = new AbortController()
-    const watching = watchStallsUntilStopped(pipeline.parts, [await pipeline.declare()], stop.signal)
+    const watching = watchStallsUntilStopped(
+      pipeline.parts,
+      createTableSet([await pipeline.declare()]),
+      stop.signal,
+    )
     await land(pipeline.source, ids(0, 5))
     await pipeline.plan()
     for (let looks = 0; looks < 6; looks++) {

@@ -358,7 +358,11 @@ describe('how much becomes a task', () => {
     expect(taskIds).toHaveLength(3)
     const { taskRunner } = await import('../../../services/converter/convert-loop.ts')
     const { createSoloGate } = await import('../../../services/converter/solo-gate.ts')
-    const run = taskRunner(pipeline.parts, [await pipeline.declare()], { lane: 0, gate: createSoloGate() })
+    const { createTableSet } = await import('../../../services/tables/table-set.ts')
+    const run = taskRunner(pipeline.parts, createTableSet([await pipeline.declare()]), {
+      lane: 0,
+      gate: createSoloGate(),
+    })
     const versions: bigint[] = []
     for (const taskId of [...taskIds].reverse()) {
       await run(taskId)

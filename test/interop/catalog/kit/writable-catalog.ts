@@ -13,6 +13,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { buffer } from 'node:stream/consumers'
 import { z } from 'zod'
 import { openServer } from '../../../../services/server/server.ts'
+import { ALL_STAGES } from '../../../../services/stages.ts'
 import { formatConfigErrors } from '../../../../shared/config/config-error.ts'
 import { loadConfig } from '../../../../shared/config/load-config.ts'
 import { openSqliteMetadataStore } from '../../../../shared/metadata/sqlite/store.ts'
@@ -114,6 +115,7 @@ tables:
       warehouse: openObjectStore(config.warehouse.url, { runtime }),
       runtime,
       report: () => undefined,
+      stages: ALL_STAGES,
       metrics: { text: async () => '', contentType: 'text/plain' },
       stopping: new AbortController().signal,
     },
