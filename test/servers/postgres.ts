@@ -4,6 +4,7 @@
  */
 import { chmodSync, chownSync, cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import { type PostgresAddress, parsePostgresUrl } from '../../shared/metadata/postgres/address.ts'
 import { runStep } from './cache.ts'
@@ -13,6 +14,7 @@ import { dataFolder, freePort, removeFolder, type ServerProcess, startProcess } 
 const USER = 'tidewater'
 const PASSWORD = 'a/secret@word'
 const UNPRIVILEGED = 'nobody'
+const RECOVERY_MS = 30_000
 
 export interface PostgresServer {
   readonly port: number
@@ -25,6 +27,8 @@ export interface PostgresServer {
   /** `immediate` is what a crash leaves: no checkpoint, connections cut, recovery at the next start. */
   stop(mode: 'fast' | 'immediate'): void
   start(): Promise<void>
+  /** Kills one server process as the kernel would for want of memory: the server ends all others, recovers, and takes connections again. */
+  crashBackend(): Promise<void>
   /** Runs one of PostgreSQL's client programs against this server. */
   run(program: string, args: readonly string[]): string
   remove(): Promise<void>
@@ -113,6 +117,28 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
       runStep('Stopping PostgreSQL', asUser('pg_ctl', 'stop', '-D', data, '-m', mode, '-w'), { cwd: folder })
     },
     start,
+    async crashBackend() {
+      const victim = new Client({ connectionString: url(USER) })
+      victim.on('error', () => undefined)
+      await victim.connect()
+      const { rows } = await victim.query<{ pid: number }>('select pg_backend_pid() as pid')
+      const [{ pid } = { pid: 0 }] = rows
+      if (pid === 0) throw new Error('the connection has no process')
+      // `once` would fail by the error that comes before the end.
+      const ended = new Promise<void>(resolve => victim.on('end', resolve))
+      process.kill(pid, 'SIGKILL')
+      await ended
+      const until = Date.now() + RECOVERY_MS
+      for (;;) {
+        try {
+          await query('select 1')
+          return
+        } catch (error) {
+          if (Date.now() > until) throw error
+          await sleep(20)
+        }
+      }
+    },
     run: (program, args) =>
       runStep(`Running ${program}`, [join(bin, program), ...args], { env: { PGPASSWORD: PASSWORD } }),
     async remove() {

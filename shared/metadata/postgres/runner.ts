@@ -2,13 +2,14 @@
  * Runs transactions of the store, each again when it came to nothing through no fault of its own: the server restarted, the connection
  * was cut, or the server undid it in favour of another. After so many tries the error goes to the caller, who tries again later.
  *
- * A COMMIT whose answer never came is looked up by the transaction's id (pg_xact_status), so that every method of the store answers
- * what really happened: its result when the transaction was committed; when it was not, the transaction is run again.
+ * A COMMIT whose answer never came is looked up (`outcome.ts`), so that every method of the store answers what really happened: its
+ * result when the transaction was committed; when it was not, the transaction is run again.
  */
 import type { Pool, PoolClient } from 'pg'
 import type { Runtime } from '../../runtime/runtime.ts'
 import type { TransactionRunner } from '../sql-store.ts'
 import { explain, kindOf, outcomeUnknown } from './errors.ts'
+import { decideOutcome, sweepOutcomes } from './outcome.ts'
 import { runTransaction, type TransactionOptions, type TransactionOutcome } from './transaction.ts'
 
 /** With the pauses between them about 8 seconds: a restart of the server. More than a pool has connections, all of which may be stale. */
@@ -17,6 +18,8 @@ const FIRST_PAUSE_MS = 50
 const MAX_PAUSE_MS = 1500
 /** Asking for an outcome may have to wait for a server that recovers from a crash: half a minute. */
 const MAX_OUTCOME_TRIES = 25
+/** Half as many as are swept at once. */
+const WRITES_PER_SWEEP = 500
 
 export interface RunnerOptions {
   readonly pool: Pool
@@ -47,19 +50,27 @@ export function createRunner(options: RunnerOptions): Pick<TransactionRunner, 'r
   }
 
   /** Whether the transaction with an unknown outcome took place. */
-  async function wasCommitted<T>({
-    transactionId,
-    cause,
-  }: Extract<TransactionOutcome<T>, { kind: 'unknown' }>) {
+  async function wasCommitted<T>({ key, cause }: Extract<TransactionOutcome<T>, { kind: 'unknown' }>) {
     for (let tries = 1; tries <= MAX_OUTCOME_TRIES; tries++) {
       await pause(tries)
-      const status = await statusOf(pool, transactionId)
-      if (status === 'committed') return true
-      if (status === 'aborted') return false
-      // Still committing, or the server is not back yet. What it does not know (null) it will not know later either.
-      if (status === null) break
+      try {
+        const outcome = await decideOutcome(pool, key)
+        if (outcome === undefined) break
+        return outcome === 'committed'
+      } catch {
+        // Still committing, or the server is not back yet, or not the one that takes writes.
+      }
     }
     throw outcomeUnknown(place, cause)
+  }
+
+  /** Whoever writes also removes what writes before left behind. */
+  let writes = 0
+  async function write<T>(transaction: TransactionOptions<T>): Promise<T> {
+    const value = await run(transaction)
+    // What fails here is done by the next.
+    if (writes++ % WRITES_PER_SWEEP === 0) await sweepOutcomes(pool).catch(() => undefined)
+    return value
   }
 
   function pause(tries: number): Promise<void> {
@@ -69,7 +80,7 @@ export function createRunner(options: RunnerOptions): Pick<TransactionRunner, 'r
 
   return {
     read: steps => run({ ...fixed, steps }),
-    write: (lock, steps) => run({ ...fixed, steps, lock }),
+    write: (lock, steps) => write({ ...fixed, steps, lock }),
   }
 }
 
@@ -93,22 +104,5 @@ async function abandon(client: PoolClient, error: unknown): Promise<void> {
     client.release(kindOf(error) === 'stale')
   } catch {
     client.release(true)
-  }
-}
-
-/** `null`: too long ago, or before the server started again; `undefined`: not answered, or still in progress. */
-async function statusOf(pool: Pool, transactionId: string): Promise<string | null | undefined> {
-  const [id, serverStart] = transactionId.split('@')
-  try {
-    const { rows } = await pool.query<{ status: string | null }>(
-      `select case when cast(pg_postmaster_start_time() as text) = $2
-         then pg_xact_status(cast($1 as xid8)) end as status`,
-      [id, serverStart],
-    )
-    const status = rows[0]?.status
-    return status === 'in progress' ? undefined : status
-  } catch (cause) {
-    // A server that was put in the place of the one asked before has not seen the transaction.
-    return kindOf(cause) === 'lost' ? undefined : null
   }
 }

@@ -1,15 +1,16 @@
 /**
- * One transaction over one connection, from BEGIN to COMMIT. A write begins with its lock, and reads the clock, its own id and the
- * schema's number after it, so that what it decides by is of the time when it holds the lock.
+ * One transaction over one connection, from BEGIN to COMMIT. A write begins with its lock, and reads the clock and the schema's number
+ * after it, so that what it decides by is of the time when it holds the lock.
  *
  * READ COMMITTED suffices for writes, because everything they read and decide by is under the lock; reads see one state of the database
- * (REPEATABLE READ). COMMIT is sent only when the transaction's id is known: whoever loses its answer asks the server by that id.
+ * (REPEATABLE READ). A write leaves a row under a key of its own, by which whoever loses the answer to COMMIT asks (`outcome.ts`).
  */
 import { sql } from 'kysely'
 import type { PoolClient, QueryResult } from 'pg'
 import { invariant, unreachable } from '../../runtime/errors.ts'
 import type { Lock, Step, Steps } from '../steps.ts'
 import { kindOf } from './errors.ts'
+import { INSERT_OUTCOME, SERVER_MS, type TransactionKey } from './outcome.ts'
 import { type BoundQuery, boundQueries, boundQuery, openPipeline, ownQuery, type Pipeline } from './pool.ts'
 
 /** Statements that may be on their way unanswered: what a transaction holds in memory beyond its own values. */
@@ -17,15 +18,12 @@ const MAX_POSTED = 1000
 
 const BEGIN_READ = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'
 const BEGIN_WRITE = 'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE'
-const nowMs = sql`cast(floor(extract(epoch from clock_timestamp()) * 1000) as bigint) as now_ms`
 /** The newest migration that older programs may not run beside. */
 const schema = sql`(select max(number) from schema_migration where additive = 0) as schema`
-const OPEN_READ = ownQuery('open_read', sql`select ${nowMs}, ${schema}`)
+const OPEN_READ = ownQuery('open_read', sql`select ${SERVER_MS} as now_ms, ${schema}`)
 const OPEN_WRITE = ownQuery(
   'open_write',
-  // With the start of the server: after a crash an id whose transaction left no trace is given again.
-  sql`select ${nowMs}, ${schema},
-    cast(pg_current_xact_id() as text) || '@' || cast(pg_postmaster_start_time() as text) as transaction_id`,
+  sql`with opened as (${INSERT_OUTCOME}) select begun_at_ms as now_ms, token, ${schema} from opened`,
 )
 
 export interface TransactionOptions<T> {
@@ -44,14 +42,15 @@ export type TransactionOutcome<T> =
   | {
       readonly kind: 'unknown'
       readonly value: T
-      readonly transactionId: string
+      readonly key: TransactionKey
       readonly cause: unknown
     }
 
 interface Opening {
   readonly now_ms: bigint
   readonly schema: bigint | null
-  readonly transaction_id?: string
+  /** Of a write. */
+  readonly token?: string
 }
 
 /** Whatever it throws, nothing was changed; the caller ends the transaction, or the connection. */
@@ -66,14 +65,14 @@ export async function runTransaction<T>(
     if (lock !== undefined) postLock(pipeline, lock)
     const opening = openTransaction(pipeline, options)
     const value = await runSteps(pipeline, opening, options)
-    const { transaction_id: transactionId } = await opening()
+    const { now_ms: begunAtMs, token } = await opening()
+    const key = token === undefined ? undefined : { begunAtMs, token }
     const committed = pipeline.post('COMMIT')
     try {
       await pipeline.flush()
     } catch (cause) {
-      const isUnknown = transactionId !== undefined && kindOf(cause) === 'lost'
-      if (!isUnknown) throw cause
-      return { kind: 'unknown', value, transactionId, cause }
+      if (key === undefined || kindOf(cause) !== 'lost') throw cause
+      return { kind: 'unknown', value, key, cause }
     }
     const { command } = await committed
     invariant(command === 'COMMIT', `a transaction was to be committed, and the server answered ${command}`)

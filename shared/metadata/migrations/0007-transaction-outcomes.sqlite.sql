@@ -1,0 +1,2 @@
+-- Additive
+-- Nothing here: COMMIT of a database in this process is a call, whose answer cannot be lost.
