@@ -3,16 +3,11 @@ import type { DeadLetterTopic } from '../../shared/metadata/metadata-store.ts'
 import { withLease } from '../../shared/metadata/with-lease.ts'
 import { AppError } from '../../shared/runtime/errors.ts'
 import { runLoop } from '../../shared/runtime/loop.ts'
+import { patiently, type Verdict } from '../../shared/runtime/patiently.ts'
 import { type Parts, problemOf } from '../parts.ts'
 import type { DeclaredTable } from '../tables/declare-table.ts'
 import { topicPlaceOf } from './topic-place.ts'
 import { writeTopic } from './write-topic.ts'
-
-/** How long `renderNow` waits for another process that is rendering the same topic, and how often it tries what fails. */
-const MAX_BUSY_WAITS = 600
-const BUSY_WAIT_MS = 200
-const MAX_ATTEMPTS = 5
-const FIRST_RETRY_DELAY_MS = 200
 
 export async function renderUntilStopped(
   parts: Parts,
@@ -34,30 +29,23 @@ export async function renderNow(
   table: DeclaredTable,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  let waits = 0
-  for (let attempts = 1; ; ) {
-    const outcome = await renderOnce(parts, table, signal)
-    if (outcome.kind === 'done') return []
-    const isBusy = outcome.kind === 'busy'
-    const mayTryAgain = isBusy
-      ? ++waits < MAX_BUSY_WAITS
-      : outcome.error.next === 'retry' && attempts < MAX_ATTEMPTS
-    if (!mayTryAgain || signal.aborted) {
-      const why = isBusy ? 'another process has been rendering it for too long' : outcome.error.message
-      return [`${whereOf(table)}: ${why}`]
-    }
-    await parts.runtime.sleep(isBusy ? BUSY_WAIT_MS : FIRST_RETRY_DELAY_MS * 2 ** attempts, signal)
-    if (!isBusy) attempts++
-  }
+  const outcome = await patiently({ ...parts, signal, verdictOf }, () => renderOnce(parts, table, signal))
+  if (outcome.kind === 'done') return []
+  const why =
+    outcome.kind === 'busy' ? 'another process has been rendering it for too long' : outcome.error.message
+  return [`${whereOf(table)}: ${why}`]
+}
+
+function verdictOf(outcome: Attempt): Verdict {
+  if (outcome.kind === 'failed') return outcome.error.next === 'retry' ? 'failing' : 'settled'
+  return outcome.kind === 'busy' ? 'busy' : 'settled'
 }
 
 type RoundOutcome = { readonly kind: 'done' } | { readonly kind: 'busy' }
 
-async function renderOnce(
-  parts: Parts,
-  table: DeclaredTable,
-  signal: AbortSignal,
-): Promise<RoundOutcome | { readonly kind: 'failed'; readonly error: AppError }> {
+type Attempt = RoundOutcome | { readonly kind: 'failed'; readonly error: AppError }
+
+async function renderOnce(parts: Parts, table: DeclaredTable, signal: AbortSignal): Promise<Attempt> {
   try {
     return await renderRound(parts, table, signal)
   } catch (error) {

@@ -1,15 +1,10 @@
 /** Publishes a declared table and its dead letters: at every commit interval, or now. */
 import { AppError, invariant } from '../../shared/runtime/errors.ts'
 import { runLoop } from '../../shared/runtime/loop.ts'
+import { patiently, type Verdict } from '../../shared/runtime/patiently.ts'
 import { type Parts, problemOf } from '../parts.ts'
 import type { DeclaredTable } from '../tables/declare-table.ts'
 import { type PublishOutcome, publishTable } from './publish-table.ts'
-
-/** How long `publishNow` waits for another process that is publishing the same table, and how often it tries what fails. */
-const MAX_BUSY_WAITS = 600
-const BUSY_WAIT_MS = 200
-const MAX_ATTEMPTS = 5
-const FIRST_RETRY_DELAY_MS = 200
 
 export async function publishUntilStopped(
   parts: Parts,
@@ -35,26 +30,16 @@ export async function publishNow(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   const reasons: string[] = []
-  for (const name of namesOf(table)) reasons.push(...(await publishPatiently(parts, table, name, signal)))
+  for (const name of namesOf(table)) {
+    const outcomes = await patiently({ ...parts, signal, verdictOf }, () => publishOnce(parts, table, name))
+    reasons.push(...reasonsOf(name, outcomes))
+  }
   return reasons
 }
 
-async function publishPatiently(
-  parts: Parts,
-  table: DeclaredTable,
-  name: string,
-  signal: AbortSignal,
-): Promise<readonly string[]> {
-  let waits = 0
-  for (let attempts = 1; ; ) {
-    const outcomes = await publishOnce(parts, table, name)
-    const isBusy = outcomes.some(outcome => outcome.kind === 'busy')
-    const hasFailed = outcomes.some(outcome => outcome.kind === 'failed')
-    const mayTryAgain = isBusy ? ++waits < MAX_BUSY_WAITS : hasFailed && attempts < MAX_ATTEMPTS
-    if (!mayTryAgain || signal.aborted) return reasonsOf(name, outcomes)
-    await parts.runtime.sleep(isBusy ? BUSY_WAIT_MS : FIRST_RETRY_DELAY_MS * 2 ** attempts, signal)
-    if (!isBusy) attempts++
-  }
+function verdictOf(outcomes: readonly Attempt[]): Verdict {
+  if (outcomes.some(({ kind }) => kind === 'busy')) return 'busy'
+  return outcomes.some(({ kind }) => kind === 'failed') ? 'failing' : 'settled'
 }
 
 type Attempt = PublishOutcome | { readonly kind: 'failed'; readonly error: AppError }
