@@ -1,5 +1,5 @@
 /** Everything that a running pipeline shares, and how it is opened from the configuration. Tests and simulations put other parts in. */
-import { availableParallelism } from 'node:os'
+import { availableParallelism, hostname } from 'node:os'
 import type { Catalog } from '../catalog-adapters/catalog.ts'
 import { openCatalogs } from '../catalog-adapters/open-catalogs.ts'
 import {
@@ -21,7 +21,7 @@ import type { Runtime } from '../shared/runtime/runtime.ts'
 import { openConvertPool } from './converter/convert-pool.ts'
 import type { ConvertRequest, ThreadStores } from './converter/convert-request.ts'
 import type { ConvertedTask } from './converter/run-task.ts'
-import type { Report } from './progress.ts'
+import type { Problem, Report } from './progress.ts'
 import type { Stage } from './stages.ts'
 
 export interface Parts {
@@ -88,14 +88,21 @@ function openMetadata(metadata: MetadataConfig, runtime: Runtime): MetadataStore
     : openPostgresMetadataStore({ address: metadata.address, runtime })
 }
 
+/** A name that no other process has had: pods all have one pid, and machines one pid again and again. */
+export function nameProcess(runtime: Pick<Runtime, 'uuid'>): string {
+  return `${hostname()}-${process.pid}-${runtime.uuid().slice(0, 8)}`
+}
+
 export interface PartsOptions {
   readonly runtime: Runtime
   readonly stages: ReadonlySet<Stage>
   readonly report: Report
+  /** `Parts.holder`; made up unless given. */
+  readonly holder?: string
 }
 
 export async function openParts(config: Config, options: PartsOptions): Promise<Parts> {
-  const { runtime, stages, report } = options
+  const { runtime, stages, report, holder = nameProcess(runtime) } = options
   const stores = await openStores(config, runtime)
   const workers = config.limits.workers ?? availableParallelism()
   const queue = await openQueue(config.queue, options).catch(async (error: unknown) => {
@@ -110,7 +117,7 @@ export async function openParts(config: Config, options: PartsOptions): Promise<
     convert: request => pool.convert(request),
     workers,
     stages,
-    holder: `${process.pid}-${runtime.uuid()}`,
+    holder,
     report,
     async close() {
       await pool.close()
@@ -141,14 +148,30 @@ function threadStores(config: Config): ThreadStores {
 /** The code of a failure that nobody classified. */
 const UNCLASSIFIED = 'unexpected-failure'
 
-/** Reports a failure that a loop will try again. */
-export function problemOf(parts: Pick<Parts, 'report'>, where: string): (error: unknown) => void {
+/** Reports a failure that a loop will try again, with what it concerns. */
+export function problemOf(
+  parts: Pick<Parts, 'report'>,
+  where: string,
+  concerning: Pick<Problem, 'table'> = {},
+): (error: unknown) => void {
   return error =>
     parts.report({
       kind: 'problem',
       where,
-      code: error instanceof AppError ? error.code : UNCLASSIFIED,
+      ...concerning,
       message: error instanceof Error ? error.message : String(error),
       next: 'retry',
+      ...factsOf(error),
     })
+}
+
+/** What an error says beside its message. */
+export function factsOf(error: unknown): Pick<Problem, 'code' | 'details' | 'stack'> {
+  if (error instanceof AppError && error.code !== UNCLASSIFIED)
+    return { code: error.code, ...(Object.keys(error.details).length > 0 && { details: error.details }) }
+  const { cause = error } = error instanceof AppError ? error : {}
+  return {
+    code: UNCLASSIFIED,
+    ...(cause instanceof Error && cause.stack !== undefined && { stack: cause.stack }),
+  }
 }

@@ -1,4 +1,5 @@
-/** What a run tells its user as it goes; the command line draws it. */
+/** What a run tells as it goes: the log writes it, the command line draws it, metrics count it. */
+import type { TaskSlice } from '../shared/flow.ts'
 import { unreachable } from '../shared/runtime/errors.ts'
 
 export type Progress =
@@ -6,11 +7,24 @@ export type Progress =
   | {
       readonly kind: 'committed'
       readonly table: string
+      readonly taskId: string
+      readonly slices: readonly SliceRange[]
       readonly rowCount: bigint
       readonly deadLetterCount: bigint
       /** Of the segments that were converted, and of the Parquet files that came of them. */
       readonly bytesRead: bigint
       readonly bytesWritten: bigint
+      /** From claim to commit, and the commit's transaction alone. */
+      readonly durationMs: number
+      readonly commitMs: number
+    }
+  /** The claim of the task was lost while it ran, or given up because the process ends: another worker has it. */
+  | {
+      readonly kind: 'fenced' | 'handed_back'
+      readonly table: string
+      readonly taskId: string
+      readonly slices: readonly SliceRange[]
+      readonly durationMs: number
     }
   | {
       readonly kind: 'published'
@@ -30,16 +44,41 @@ export type Progress =
     }
   /** Something lies in the source that does not count yet. */
   | { readonly kind: 'waiting'; readonly table: string; readonly what: string }
-  /** Something failed that is tried again, or waits for a person: `next` says which. */
-  | {
-      readonly kind: 'problem'
-      readonly where: string
-      readonly code: string
-      readonly message: string
-      readonly next: string
-    }
-  /** How long a step took; for metrics, and not shown. */
+  | Problem
+  /** How long a step took. */
   | { readonly kind: 'measured'; readonly measure: Measure }
+  /** The server has answered. */
+  | {
+      readonly kind: 'requested'
+      readonly method: string
+      /** The pattern of the path, which holds nothing of the request. */
+      readonly route: string
+      readonly status: number
+      readonly durationMs: number
+      /** Of the body, where its length was known before. */
+      readonly bytes?: number
+    }
+
+/** Something failed that is tried again, or waits for a person: `next` says which. */
+export interface Problem {
+  readonly kind: 'problem'
+  /** What was being done, such as `publishing`. */
+  readonly where: string
+  readonly code: string
+  readonly message: string
+  readonly next: string
+  /** What it concerns, where it does. */
+  readonly table?: string
+  readonly taskId?: string
+  readonly slices?: readonly SliceRange[]
+  readonly catalog?: string
+  /** Facts of the error (`AppError.details`). */
+  readonly details?: Readonly<Record<string, string | number | bigint | boolean>>
+  /** Of an error that nobody classified. */
+  readonly stack?: string
+}
+
+type SliceRange = Pick<TaskSlice, 'topic' | 'partition' | 'startOffset' | 'endOffset'>
 
 /** Durations by the process's monotonic clock. */
 export type Measure = { readonly durationMs: number } & (
@@ -61,13 +100,17 @@ export type Measure = { readonly durationMs: number } & (
 
 export type Report = (progress: Progress) => void
 
-/** One plain line; `undefined` for what is not shown. */
+/** One plain line; `undefined` for what is only measured. */
 export function describeProgress(progress: Progress): string | undefined {
   switch (progress.kind) {
     case 'planned':
       return `${progress.table}: planned ${progress.tasks} ${progress.tasks === 1 ? 'task' : 'tasks'}`
     case 'committed':
       return `${progress.table}: committed ${progress.rowCount} rows${progress.deadLetterCount > 0n ? `, ${progress.deadLetterCount} dead letters` : ''}`
+    case 'fenced':
+      return `${progress.table}: task ${progress.taskId} lost its claim while it was converted, and another worker has it`
+    case 'handed_back':
+      return `${progress.table}: handed back task ${progress.taskId} for another worker`
     case 'published':
       return `${progress.table}: published ${progress.snapshotId === undefined ? 'the empty table' : `snapshot ${progress.snapshotId}`} to ${progress.catalog} at ${progress.metadataLocation}`
     case 'rendered':
@@ -75,9 +118,11 @@ export function describeProgress(progress: Progress): string | undefined {
     case 'waiting':
       return `${progress.table}: ${progress.what}`
     case 'problem':
-      return `${progress.where}: ${progress.message} [${progress.next}]`
+      return `${progress.table === undefined ? '' : `${progress.table}: `}${progress.where}: ${progress.message} [${progress.code}, ${progress.next}]`
     case 'measured':
       return undefined
+    case 'requested':
+      return `${progress.method} ${progress.route} ${progress.status} in ${progress.durationMs.toFixed(1)} ms`
     default:
       return unreachable(progress)
   }

@@ -1,10 +1,9 @@
 /** The command line. Each command lives in `commands/`; this file only says what there is. Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 see `plan`. */
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { MAX_WORKERS } from '../../shared/config/config.ts'
-import { AppError } from '../../shared/runtime/errors.ts'
 import { parseStages, STAGES, type Stage } from '../stages.ts'
-import { EXIT, type ExitCode } from './exit-code.ts'
+import { EXIT, type ExitCode, exitCodeOf } from './exit-code.ts'
+import { packageVersion } from './package-version.ts'
 import { closeQuietlyOnBrokenPipe, printError } from './terminal.ts'
 
 const DEFAULT_CONFIG = 'tidewater.yaml'
@@ -28,26 +27,9 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage
     printError(error)
-    return error instanceof AppError && CONFIGURATION_CODES.has(error.code) ? EXIT.usage : EXIT.failed
+    return exitCodeOf(error)
   }
 }
-
-/** Errors that the user mends in tidewater.yaml or on the command line. */
-const CONFIGURATION_CODES = new Set([
-  'table-changed',
-  'table-location-taken',
-  'dead-letter-topic-moved',
-  'invalid-store-url',
-  'location-outside-store',
-  'land-option-invalid',
-  'unknown-name',
-  'query-option-invalid',
-  'sql-invalid',
-  'sql-refused',
-  'unknown-table',
-  'unknown-snapshot',
-  'duckdb-missing',
-])
 
 /** Each command is loaded when it is asked for: help and mistakes are answered at once. */
 type Runs = <O>(
@@ -273,19 +255,6 @@ function rowLimit(text: string): number | 'none' {
 function offset(text: string): bigint {
   if (!/^\d{1,19}$/.test(text)) throw new InvalidArgumentError('expected an offset')
   return BigInt(text)
-}
-
-/** From the package's own package.json, above this file both in a clone and in the package (`dist/services/cli`). */
-function packageVersion(): string {
-  for (const path of ['../../package.json', '../../../package.json']) {
-    try {
-      const { name, version } = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'))
-      if (name === 'tidewater') return String(version)
-    } catch {
-      // Not at this depth.
-    }
-  }
-  return 'unknown'
 }
 
 process.exitCode = await main(process.argv)

@@ -1,21 +1,13 @@
-/** Draws what a run reports: bars on a terminal, plain lines elsewhere. */
+/** Draws what a batch run reports on a terminal: a bar for each table, and its log above them. */
 import { MultiBar, Presets, type SingleBar } from 'cli-progress'
-import { describeProgress, type Progress, type Report } from '../progress.ts'
-import { note } from './terminal.ts'
+import type { Progress } from '../progress.ts'
 
-export interface Display {
-  readonly report: Report
+export interface Bars {
+  /** Whether the progress shows in the bars, so that no line has to tell it. */
+  draw(progress: Progress): boolean
+  writeLine(line: string): void
   /** Leaves the terminal as it was; harmless when called again. */
   stop(): void
-}
-
-export function showProgress({ bars }: { readonly bars: boolean }): Display {
-  return bars ? showBars() : { report: progress => say(progress, note), stop() {} }
-}
-
-function say(progress: Progress, write: (line: string) => void): void {
-  const line = describeProgress(progress)
-  if (line !== undefined) write(line)
 }
 
 interface TableBar {
@@ -24,7 +16,7 @@ interface TableBar {
   deadLetters: bigint
 }
 
-function showBars(): Display {
+export function showBars(): Bars {
   const multi = new MultiBar(
     {
       format: '{table} [{bar}] {value}/{total} tasks · {rows} rows · {deadLetters} dead letters',
@@ -46,16 +38,22 @@ function showBars(): Display {
     tables.set(name, created)
     return created
   }
-  const draw = (progress: Progress) => {
-    if (progress.kind === 'planned') {
-      const { bar } = barOf(progress.table)
-      bar.setTotal(bar.getTotal() + progress.tasks)
-    } else if (progress.kind === 'committed') {
-      const shown = barOf(progress.table)
-      shown.rows += progress.rowCount
-      shown.deadLetters += progress.deadLetterCount
-      shown.bar.increment(1, { rows: shown.rows, deadLetters: shown.deadLetters })
-    } else say(progress, line => multi.log(`${line}\n`))
+  return {
+    draw(progress) {
+      if (progress.kind === 'planned') {
+        const { bar } = barOf(progress.table)
+        bar.setTotal(bar.getTotal() + progress.tasks)
+      } else if (progress.kind === 'committed') {
+        const shown = barOf(progress.table)
+        shown.rows += progress.rowCount
+        shown.deadLetters += progress.deadLetterCount
+        shown.bar.increment(1, { rows: shown.rows, deadLetters: shown.deadLetters })
+      } else return false
+      return true
+    },
+    writeLine: line => {
+      multi.log(`${line}\n`)
+    },
+    stop: () => multi.stop(),
   }
-  return { report: draw, stop: () => multi.stop() }
 }

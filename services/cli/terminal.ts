@@ -16,8 +16,12 @@ export function note(text: string): void {
 }
 
 export function printError(error: unknown): void {
-  if (error instanceof AppError) note(`tidewater: ${error.message} [${error.code}]`)
-  else note(`tidewater: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+  note(errorText(error))
+}
+
+export function errorText(error: unknown): string {
+  if (error instanceof AppError) return `tidewater: ${error.message} [${error.code}]`
+  return `tidewater: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`
 }
 
 /** `tidewater segment cat … | head` closes the pipe early; that is no failure. */

@@ -3,7 +3,7 @@ import type { ConvertTask } from '../../shared/flow.ts'
 import type { TableDetail } from '../../shared/metadata/metadata-store.ts'
 import { AppError, invariant } from '../../shared/runtime/errors.ts'
 import { runLoop } from '../../shared/runtime/loop.ts'
-import { type Parts, problemOf } from '../parts.ts'
+import { factsOf, type Parts, problemOf } from '../parts.ts'
 import { type DeclaredTable, fieldOptionsById } from '../tables/declare-table.ts'
 import type { TableSet } from '../tables/table-set.ts'
 import type { ConvertRequest } from './convert-request.ts'
@@ -71,7 +71,7 @@ export function taskRunner(
     const durationMs = runtime.monotonicMs() - startedMs
     if (outcome.kind === 'committed' || outcome.kind === 'fenced' || outcome.kind === 'failed')
       parts.report({ kind: 'measured', measure: { step: 'conversion', outcome: outcome.kind, durationMs } })
-    reportOutcome(parts, tables, outcome)
+    reportOutcome(parts, tables, { outcome, durationMs })
     return outcome
   }
   return async taskId => {
@@ -80,17 +80,26 @@ export function taskRunner(
   }
 }
 
-function reportOutcome(parts: Parts, tables: TableSet, outcome: TaskOutcome): void {
-  if (outcome.kind !== 'committed' && outcome.kind !== 'failed') return
-  const table = tables.find(outcome.tableId)?.config.name ?? outcome.tableId
+function reportOutcome(
+  parts: Parts,
+  tables: TableSet,
+  { outcome, durationMs }: { readonly outcome: TaskOutcome; readonly durationMs: number },
+): void {
+  if (outcome.kind === 'passed' || outcome.kind === 'lost') return
+  const { taskId, tableId, slices } = outcome.task
+  const of = { table: tables.find(tableId)?.config.name ?? tableId, taskId, slices }
   if (outcome.kind === 'committed') {
-    parts.report({ ...outcome, table })
+    const { task: _, ...committed } = outcome
+    parts.report({ ...committed, ...of, durationMs })
     parts.report({ kind: 'measured', measure: { step: 'commit', durationMs: outcome.commitMs } })
-  } else
+  } else if (outcome.kind === 'fenced' || outcome.kind === 'handed_back')
+    parts.report({ kind: outcome.kind, ...of, durationMs })
+  else
     parts.report({
       kind: 'problem',
-      where: `${table}: converting`,
-      code: outcome.error.code,
+      where: 'converting',
+      ...of,
+      ...factsOf(outcome.error),
       message: outcome.error.message,
       next: outcome.next,
     })

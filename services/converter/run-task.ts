@@ -39,7 +39,7 @@ export interface TaskRunnerContext {
 export type TaskOutcome =
   | {
       readonly kind: 'committed'
-      readonly tableId: string
+      readonly task: ConvertTask
       readonly rowCount: bigint
       readonly deadLetterCount: bigint
       /** Of the segments that were converted, and of the Parquet files that came of them. */
@@ -49,16 +49,16 @@ export type TaskOutcome =
       readonly commitMs: number
     }
   /** Given back unfinished, because this process is about to end. */
-  | { readonly kind: 'handed_back' }
+  | { readonly kind: 'handed_back'; readonly task: ConvertTask }
   /** Its last worker died, and it may only be run alone. */
   | { readonly kind: 'lost' }
   /** Not ours to run: done, held by another worker, stopped, or not due. */
   | { readonly kind: 'passed' }
   /** The claim was lost while it ran; another worker has it. */
-  | { readonly kind: 'fenced' }
+  | { readonly kind: 'fenced'; readonly task: ConvertTask }
   | {
       readonly kind: 'failed'
-      readonly tableId: string
+      readonly task: ConvertTask
       readonly error: AppError
       readonly next: TaskFailure['next']['kind'] | 'replan'
     }
@@ -87,14 +87,14 @@ export async function runTask(
   try {
     const result = await unless(context.handBack, context.convert(task, claim))
     if (result === HANDED_BACK)
-      return { kind: (await metadata.releaseClaim(claim)) ? 'handed_back' : 'fenced' }
+      return { kind: (await metadata.releaseClaim(claim)) ? 'handed_back' : 'fenced', task }
     const commitStartedMs = runtime.monotonicMs()
     const outcome = await metadata.commitTask({ claim, ...result })
     const commitMs = runtime.monotonicMs() - commitStartedMs
-    if (outcome.kind === 'fenced') return { kind: 'fenced' }
+    if (outcome.kind === 'fenced') return { kind: 'fenced', task }
     return {
       kind: 'committed',
-      tableId: task.tableId,
+      task,
       rowCount: result.accounts.reduce((sum, account) => sum + account.rowCount, 0n),
       deadLetterCount: result.accounts.reduce((sum, account) => sum + account.deadLetterCount, 0n),
       bytesRead: bytesOf(task),
@@ -155,7 +155,7 @@ async function handBack(
   const slice = task.slices[0]
   const failed = (next: TaskFailure['next']['kind'] | 'replan'): TaskOutcome => ({
     kind: 'failed',
-    tableId: task.tableId,
+    task,
     error,
     next,
   })
@@ -166,7 +166,7 @@ async function handBack(
   }
   const next = nextStep(context, task, error)
   const kept = await metadata.failTask({ claim, code: error.code, message: error.message, next })
-  if (!kept) return { kind: 'fenced' }
+  if (!kept) return { kind: 'fenced', task }
   if (error.next === 'fatal') throw error
   if (next.kind === 'retry' && task.attempts + 1 === context.maxTaskAttempts) {
     await metadata.appendEvent({

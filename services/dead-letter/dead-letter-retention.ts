@@ -26,7 +26,7 @@ export async function purgeUntilStopped(
   const { dlqRetentionMs, name } = table.config
   if (dlqRetentionMs === undefined) return
   const intervalMs = Math.min(MAX_INTERVAL_MS, dlqRetentionMs / ROUNDS_PER_RETENTION)
-  const onFailure = problemOf(parts, `${name}: purging dead letters`)
+  const onFailure = problemOf(parts, 'purging dead letters', { table: name })
   await runLoop({ runtime: parts.runtime, signal, intervalMs, onFailure }, async () => {
     await purgeOld(parts, table)
     return { again: false }

@@ -16,7 +16,7 @@ export async function renderUntilStopped(
 ): Promise<void> {
   const { runtime } = parts
   const intervalMs = table.config.commitIntervalMs
-  const onFailure = problemOf(parts, whereOf(table))
+  const onFailure = problemOf(parts, RENDERING, { table: table.config.name })
   await runLoop({ runtime, signal, intervalMs, onFailure }, async () => {
     await renderRound(parts, table, signal)
     return { again: false }
@@ -33,7 +33,7 @@ export async function renderNow(
   if (outcome.kind === 'done') return []
   const why =
     outcome.kind === 'busy' ? 'another process has been rendering it for too long' : outcome.error.message
-  return [`${whereOf(table)}: ${why}`]
+  return [`${table.config.name}: ${RENDERING}: ${why}`]
 }
 
 function verdictOf(outcome: Attempt): Verdict {
@@ -50,7 +50,7 @@ async function renderOnce(parts: Parts, table: DeclaredTable, signal: AbortSigna
     return await renderRound(parts, table, signal)
   } catch (error) {
     if (!(error instanceof AppError) || error.next === 'fatal') throw error
-    problemOf(parts, whereOf(table))(error)
+    problemOf(parts, RENDERING, { table: table.config.name })(error)
     return { kind: 'failed', error }
   }
 }
@@ -100,4 +100,4 @@ function hasPending(topic: DeadLetterTopic | undefined): topic is DeadLetterTopi
   return topic !== undefined && topic.renderedOffset < topic.endOffset
 }
 
-const whereOf = ({ config }: DeclaredTable) => `${config.name}: dead-letter topic`
+const RENDERING = 'dead-letter topic'

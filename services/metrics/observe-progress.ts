@@ -20,6 +20,9 @@ export function observeProgress(instruments: Instruments, progress: Progress): v
     case 'published':
     case 'rendered':
     case 'waiting':
+    case 'fenced':
+    case 'handed_back':
+    case 'requested':
       break
     default:
       unreachable(progress)

@@ -22,7 +22,7 @@ export async function planUntilStopped(
 ): Promise<void> {
   const round = roundsOf(parts, table)
   const { pollIntervalMs: intervalMs } = parts.config.limits
-  const onFailure = problemOf(parts, `${table.config.name}: planning`)
+  const onFailure = problemOf(parts, 'planning', { table: table.config.name })
   await runLoop({ runtime: parts.runtime, signal, intervalMs, onFailure }, async () => {
     await round({})
     return { again: false }
@@ -58,7 +58,7 @@ export async function planEverything(
         return ended([`${name}: some segments could not be planned`])
     } catch (error) {
       if (error instanceof AppError && error.next === 'fatal') throw error
-      problemOf(parts, `${name}: planning`)(error)
+      problemOf(parts, 'planning', { table: name })(error)
       if (++failures === MAX_FAILED_ROUNDS)
         return ended([`${name}: planning failed: ${error instanceof Error ? error.message : String(error)}`])
     }

@@ -2,7 +2,7 @@
 import { AppError, invariant } from '../../shared/runtime/errors.ts'
 import { runLoop } from '../../shared/runtime/loop.ts'
 import { patiently, type Verdict } from '../../shared/runtime/patiently.ts'
-import { type Parts, problemOf } from '../parts.ts'
+import { factsOf, type Parts, problemOf } from '../parts.ts'
 import type { DeclaredTable } from '../tables/declare-table.ts'
 import { type PublishOutcome, publishTable } from './publish-table.ts'
 
@@ -14,7 +14,7 @@ export async function publishUntilStopped(
   const intervalMs = table.config.commitIntervalMs
   // Each on its own: trouble with the rows does not hold up the dead letters.
   const loops = namesOf(table).map(name => {
-    const onFailure = problemOf(parts, `${name}: publishing`)
+    const onFailure = problemOf(parts, 'publishing', { table: name })
     return runLoop({ runtime: parts.runtime, signal, intervalMs, onFailure }, async () => {
       await publishAndReport(parts, table, name)
       return { again: false }
@@ -50,7 +50,7 @@ async function publishOnce(parts: Parts, table: DeclaredTable, name: string): Pr
     return await publishAndReport(parts, table, name)
   } catch (error) {
     if (!(error instanceof AppError) || error.next === 'fatal') throw error
-    problemOf(parts, `${name}: publishing`)(error)
+    problemOf(parts, 'publishing', { table: name })(error)
     return [{ kind: 'failed', error }]
   }
 }
@@ -98,8 +98,10 @@ async function publishAndReport(
     if (outcome.kind === 'failed' || outcome.kind === 'held') {
       parts.report({
         kind: 'problem',
-        where: `${name}: publishing`,
-        code: outcome.error.code,
+        where: 'publishing',
+        table: name,
+        catalog: outcome.catalog,
+        ...factsOf(outcome.error),
         message: outcome.error.message,
         next: outcome.kind === 'failed' ? 'retry' : 'park',
       })

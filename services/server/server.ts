@@ -67,6 +67,7 @@ export async function openServer(context: ServerContext, listen: ListenAddress):
   answerFailures(app, context)
   answerUnknown(app, routes)
   addHeaders(app, () => isClosing)
+  reportRequests(app, context)
   registerHealth(app, context)
   registerMetrics(app, context.metrics)
   if (context.stages.has('serve')) {
@@ -181,6 +182,21 @@ function addHeaders(app: FastifyInstance, isClosing: () => boolean): void {
     reply.header('x-content-type-options', 'nosniff')
     reply.header('content-security-policy', "default-src 'none'; frame-ancestors 'none'")
     if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store')
+  })
+}
+
+/** The pattern of the route and nothing that the request carried: a path, a query or a header may hold what is secret. */
+function reportRequests(app: FastifyInstance, { report }: ServerContext): void {
+  app.addHook('onResponse', async ({ method, routeOptions }, reply) => {
+    const length = Number(reply.getHeader('content-length') ?? Number.NaN)
+    report({
+      kind: 'requested',
+      method,
+      route: routeOptions.url ?? 'none',
+      status: reply.statusCode,
+      durationMs: reply.elapsedTime,
+      ...(Number.isSafeInteger(length) && { bytes: length }),
+    })
   })
 }
 

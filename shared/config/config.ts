@@ -11,6 +11,7 @@ import type { OpenStoreOptions } from '../object-store/open-object-store.ts'
 import type { S3Checksums, S3Encryption } from '../object-store/s3-connection.ts'
 import type { RedisAddress } from '../queue/redis-address.ts'
 import type { ListenAddress } from './listen-address.ts'
+import type { LOG_FORMATS, LOG_LEVELS } from './log-schema.ts'
 import type { Secret } from './secret.ts'
 
 export interface Config {
@@ -24,6 +25,7 @@ export interface Config {
   readonly tables: readonly TableConfig[]
   readonly limits: LimitsConfig
   readonly server: ServerConfig
+  readonly log: LogConfig
 }
 
 export interface StoreConfig {
@@ -161,6 +163,12 @@ export interface ServerConfig {
   readonly maxBodyBytes: number
   readonly maxRequests: number
   readonly maxConnections: number
+}
+
+/** Of `tidewater run`. */
+export interface LogConfig {
+  readonly format: (typeof LOG_FORMATS)[number]
+  readonly level: (typeof LOG_LEVELS)[number]
 }
 
 /** What `openObjectStore` needs to open this store, apart from the URL and the runtime. */

@@ -12,6 +12,7 @@ import {
   DESIGNED_SCHEMA_MODES,
   DESIGNED_SOURCE_TYPES,
 } from './designed-later.ts'
+import { logSchema } from './log-schema.ts'
 import { parseRatio } from './scalars.ts'
 import {
   boolean,
@@ -265,6 +266,7 @@ export const fileSchema = z.strictObject({
   tables: z.array(tableSchema).min(1).max(MAX_TABLES),
   limits: limitsSchema.prefault({}),
   server: serverSchema.prefault({}),
+  log: logSchema.prefault({}),
 })
 
 /** Keys that may stand at a place, for suggestions. A place is a path without list positions: `tables.schema.fields`. */
@@ -280,6 +282,7 @@ export function knownKeys(place: string): readonly string[] {
     'tables.snapshot_retention': retentionSchema.shape,
     limits: limitsSchema.shape,
     server: serverSchema.shape,
+    log: logSchema.shape,
   }
   if (place.startsWith('tables.schema.fields')) {
     return Object.keys(/\.(element|key|value)$/.test(place) ? typeKeys : fieldKeys)

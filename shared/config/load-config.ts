@@ -255,6 +255,7 @@ function buildConfig(file: FileShape, tables: readonly CheckedTable[], baseFolde
       pollIntervalMaxMs: limits.poll_interval_max,
     },
     server: buildServer(file.server),
+    log: file.log,
   }
 }
 

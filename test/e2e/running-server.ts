@@ -31,7 +31,7 @@ export async function startServing(
   while (url === undefined) {
     if (child.exitCode !== null || Date.now() > end) throw new Error(`no server was started:\n${said}`)
     await new Promise(resolve => setTimeout(resolve, 50))
-    url = /^server: (\S+)/m.exec(said)?.[1]
+    url = /\bserver: (\S+)/.exec(said)?.[1]
   }
   return {
     url,

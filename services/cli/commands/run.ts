@@ -1,18 +1,19 @@
 import type { Config } from '../../../shared/config/config.ts'
+import { AppError } from '../../../shared/runtime/errors.ts'
 import { systemRuntime } from '../../../shared/runtime/system-runtime.ts'
+import { type Log, openLog } from '../../log/log.ts'
 import { createMetrics, type Metrics } from '../../metrics/metrics.ts'
-import { openParts } from '../../parts.ts'
+import { factsOf, nameProcess, openParts } from '../../parts.ts'
 import { runOnce, runPipeline } from '../../pipeline.ts'
+import type { Report } from '../../progress.ts'
 import { openServer, type ServerContext } from '../../server/server.ts'
 import { ALL_STAGES, type Stage } from '../../stages.ts'
-import { EXIT, type ExitCode } from '../exit-code.ts'
+import { endOnSignal } from '../end-on-signal.ts'
+import { EXIT, type ExitCode, exitCodeOf } from '../exit-code.ts'
 import { type ConfigOption, withConfig } from '../load-config-file.ts'
-import { showProgress } from '../show-progress.ts'
-import { onStopSignal } from '../stop-signal.ts'
-import { note } from '../terminal.ts'
-
-/** What a process that has handed back its tasks may still take to end what else was under way, such as a publication. */
-const MAX_LEAVING_MS = 10_000
+import { packageVersion } from '../package-version.ts'
+import { showBars } from '../show-progress.ts'
+import { errorText, note } from '../terminal.ts'
 
 interface RunCommandOptions extends ConfigOption {
   readonly once?: boolean
@@ -24,7 +25,7 @@ interface RunCommandOptions extends ConfigOption {
 export async function run(options: RunCommandOptions): Promise<ExitCode> {
   const { once = false, stages = ALL_STAGES, concurrency } = options
   return await withConfig(options, config =>
-    runConfig(concurrency === undefined ? config : withWorkers(config, concurrency), { once, stages }),
+    withLog(concurrency === undefined ? config : withWorkers(config, concurrency), { once, stages }),
   )
 }
 
@@ -32,93 +33,105 @@ function withWorkers(config: Config, workers: number): Config {
   return { ...config, limits: { ...config.limits, workers } }
 }
 
-async function runConfig(
-  config: Config,
-  { once, stages }: { readonly once: boolean; readonly stages: ReadonlySet<Stage> },
-): Promise<ExitCode> {
-  const display = showProgress({ bars: once && process.stderr.isTTY })
+interface Chosen {
+  readonly once: boolean
+  readonly stages: ReadonlySet<Stage>
+}
+
+async function withLog(config: Config, chosen: Chosen): Promise<ExitCode> {
+  const { once, stages } = chosen
+  const startedMs = systemRuntime.monotonicMs()
+  const holder = nameProcess(systemRuntime)
+  const bars = once && config.log.format === 'text' && process.stderr.isTTY ? showBars() : undefined
+  const log = openLog(config.log, {
+    runtime: systemRuntime,
+    process: holder,
+    writeLine: bars?.writeLine ?? note,
+  })
+  // Node ends the process after this; what is kept of the log is written then.
+  process.on('uncaughtExceptionMonitor', error => sayFailure(log, error))
+  // Whoever starts a batch sees its end.
+  if (!once) sayStarted(log, config, stages)
+  const report: Report = progress => {
+    if (bars?.draw(progress) !== true) log.report(progress)
+  }
+  try {
+    const code = await runConfig(config, { ...chosen, holder, log, report })
+    bars?.stop()
+    if (!once)
+      log.say('process.stopped', 'stopped', {
+        duration_ms: Math.round(systemRuntime.monotonicMs() - startedMs),
+      })
+    return code
+  } catch (error) {
+    bars?.stop()
+    sayFailure(log, error)
+    return exitCodeOf(error)
+  } finally {
+    await log.close()
+  }
+}
+
+function sayStarted(log: Log, config: Config, stages: ReadonlySet<Stage>): void {
+  const [version, tables] = [packageVersion(), config.tables.length]
+  const names = [...stages].join(',')
+  const message = `tidewater ${version}: ${tables} ${tables === 1 ? 'table' : 'tables'}, stages ${names}`
+  log.say('process.started', message, { version, node: process.versions.node, tables, stages: names })
+}
+
+function sayFailure(log: Log, error: unknown): void {
+  const next = error instanceof AppError ? error.next : 'fatal'
+  log.say('process.failed', errorText(error), { ...factsOf(error), next })
+}
+
+interface RunContext extends Chosen {
+  readonly holder: string
+  readonly log: Log
+  readonly report: Report
+}
+
+async function runConfig(config: Config, context: RunContext): Promise<ExitCode> {
+  const { once, stages, holder, log, report } = context
   let metrics: Metrics | undefined
   const parts = await openParts(config, {
     runtime: systemRuntime,
     stages,
+    holder,
     report: progress => {
-      display.report(progress)
+      report(progress)
       metrics?.observe(progress)
     },
   })
-  const ending = endOnSignal(config.limits.stopGraceMs)
+  const ending = endOnSignal(config.limits.stopGraceMs, message => log.say('process.stopping', message))
   try {
     if (!once) {
       metrics = createMetrics(parts)
-      await serveWhile({ ...parts, metrics, stopping: ending.signal }, () => runPipeline(parts, ending))
+      const serving = { ...parts, metrics, stopping: ending.signal }
+      await serveWhile(serving, log, () => runPipeline(parts, ending))
       return EXIT.done
     }
     const reasons = await runOnce(parts, ending)
-    display.stop()
-    for (const reason of reasons) note(`not done: ${reason}`)
+    for (const reason of reasons) log.say('batch.not_done', `not done: ${reason}`)
     return reasons.length === 0 ? EXIT.done : EXIT.failed
   } finally {
-    display.stop()
     await parts.close()
     ending.close()
   }
 }
 
 /** The server answers until the last task has ended, so that a stop can be watched; it says at once that it is not ready for more. */
-async function serveWhile(context: ServerContext, body: () => Promise<void>): Promise<void> {
+async function serveWhile(context: ServerContext, log: Log, body: () => Promise<void>): Promise<void> {
   const { listen } = context.config.server
   if (listen === undefined) return await body()
   const server = await openServer(context, listen)
+  const { url } = server
   const served = context.stages.has('serve')
-    ? `Iceberg REST catalog: ${server.url}/catalog · API: ${server.url}/api/v1`
+    ? `Iceberg REST catalog: ${url}/catalog · API: ${url}/api/v1`
     : 'health and metrics'
-  note(`server: ${server.url} · ${served}`)
+  log.say('server.listening', `server: ${url} · ${served}`, { url })
   try {
     await body()
   } finally {
     await server.close()
-  }
-}
-
-interface Ending {
-  /** No new work begins. */
-  readonly signal: AbortSignal
-  /** Tasks under way go to other workers. */
-  readonly handBack: AbortSignal
-  /** The run has ended: nothing is to be ended any more. */
-  close(): void
-}
-
-/**
- * The first SIGINT or SIGTERM begins no new work; tasks under way have the grace period to end, and are handed back after it. What is
- * then still under way is left as a crash would leave it, which loses nothing. A second signal does so at once.
- */
-function endOnSignal(graceMs: number): Ending {
-  const stop = new AbortController()
-  const handBack = new AbortController()
-  const over = new AbortController()
-  const passed = async (ms: number) => {
-    await systemRuntime.sleep(ms, over.signal)
-    return !over.signal.aborted
-  }
-  const end = async () => {
-    note(
-      `stopping: tasks under way have ${graceMs / 1000} s to end, then other workers get them; a second signal leaves at once`,
-    )
-    stop.abort()
-    if (!(await passed(graceMs))) return
-    handBack.abort()
-    if (!(await passed(MAX_LEAVING_MS))) return
-    note('leaving in the middle of what is still under way; the next start goes on with it')
-    process.exit(EXIT.failed)
-  }
-  const forget = onStopSignal(() => void end())
-  return {
-    signal: stop.signal,
-    handBack: handBack.signal,
-    close() {
-      over.abort()
-      forget()
-    },
   }
 }

@@ -24,6 +24,7 @@ const sections = [
   ['Columns', ['tables.schema.fields']],
   ['Limits', ['limits']],
   ['Server', ['server']],
+  ['Log', ['log']],
 ] as const
 
 describe('docs/configuration.md', () => {
@@ -57,14 +58,20 @@ describe('docs/configuration.md', () => {
           server: z.object({
             properties: z.record(z.string(), z.object({ default: z.unknown().optional() })),
           }),
+          log: z.object({
+            properties: z.record(z.string(), z.object({ default: z.unknown().optional() })),
+          }),
         }),
       })
       .parse(schema).properties
-    const documented = Object.fromEntries(['Tables', 'Limits', 'Server'].flatMap(name => [...rowsOf(name)]))
+    const documented = Object.fromEntries(
+      ['Tables', 'Limits', 'Server', 'Log'].flatMap(name => [...rowsOf(name)]),
+    )
     const actual = {
       ...parsed.tables.items.properties,
       ...parsed.limits.properties,
       ...parsed.server.properties,
+      ...parsed.log.properties,
     }
     for (const [key, { default: value }] of Object.entries(actual)) {
       if (['string', 'number', 'boolean'].includes(typeof value))

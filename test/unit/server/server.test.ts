@@ -27,6 +27,7 @@ describe('failures', () => {
     expect([status, text.includes('secret')]).toEqual([500, false])
     expect(serving.pipeline.progress).toMatchObject([
       { kind: 'problem', where: 'server: GET /api/v1/tables/:name', message: 'secret of the house' },
+      { kind: 'requested', method: 'GET', route: '/api/v1/tables/:name', status: 500 },
     ])
   })
 
