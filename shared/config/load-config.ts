@@ -3,7 +3,9 @@
  * Order: YAML, substitution, shapes and single values (`file-schema.ts`), then what needs several places (`check-*.ts`).
  */
 import { dirname, resolve } from 'node:path'
+import { placePostgresFiles } from '../metadata/postgres/address.ts'
 import { parseStoreUrl } from '../object-store/open-object-store.ts'
+import { placeRedisFiles } from '../queue/redis-address.ts'
 import { checkDeadLetterUrls, type StoresInFile } from './check-dlq-urls.ts'
 import { type CheckedTable, checkTable, checkTableNames, type PartialTable } from './check-tables.ts'
 import { fieldSchema } from './column-schema.ts'
@@ -198,28 +200,12 @@ const lenientTableSchema = tableSchema.partial({ name: true, source: true, sourc
 
 function buildMetadata(metadata: MetadataConfig, baseFolder: string): MetadataConfig {
   if (metadata.kind === 'sqlite') return { ...metadata, path: resolve(baseFolder, metadata.path) }
-  const { passwordFile, tls } = metadata.address
-  return {
-    ...metadata,
-    address: {
-      ...metadata.address,
-      ...(passwordFile !== undefined && { passwordFile: resolve(baseFolder, passwordFile) }),
-      ...(tls?.rootCert !== undefined && { tls: { ...tls, rootCert: resolve(baseFolder, tls.rootCert) } }),
-    },
-  }
+  return { ...metadata, address: placePostgresFiles(metadata.address, path => resolve(baseFolder, path)) }
 }
 
 function buildQueue(queue: QueueConfig, baseFolder: string): QueueConfig {
   if (queue.kind === 'in-process') return queue
-  const { passwordFile, caFile } = queue.address
-  return {
-    ...queue,
-    address: {
-      ...queue.address,
-      ...(passwordFile !== undefined && { passwordFile: resolve(baseFolder, passwordFile) }),
-      ...(caFile !== undefined && { caFile: resolve(baseFolder, caFile) }),
-    },
-  }
+  return { ...queue, address: placeRedisFiles(queue.address, path => resolve(baseFolder, path)) }
 }
 
 function buildConfig(file: FileShape, tables: readonly CheckedTable[], baseFolder: string): Config {

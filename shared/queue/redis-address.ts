@@ -5,7 +5,8 @@
  *   redis+sentinel://user:password@host:26379,host:26379/master/0
  *   redis+cluster://user:password@host:6379,host:6379
  *
- * and after each, `?password_file=…&ca_file=…&prefix=…`.
+ * and after each, `?` and parameters: `password_file`, `ca_file`, `cert_file` with `key_file`, `prefix`, and for Sentinels that ask for a
+ * password of their own `sentinel_user`, `sentinel_password` or `sentinel_password_file`.
  *
  * What a failed parse says never repeats the text: it may hold a password.
  */
@@ -18,23 +19,33 @@ export interface RedisHost {
   readonly port: number
 }
 
-export type RedisAddress = {
-  readonly hosts: readonly RedisHost[]
-  readonly tls: boolean
+export interface RedisLogin {
   readonly username?: string
   readonly password?: Secret
   /** Holds the password; read whenever a connection is opened. */
   readonly passwordFile?: string
-  readonly database: number
-  /** PEM file of the authority that signed the server's certificate; without it those that Node trusts. */
+}
+
+/** PEM files, read whenever a connection is opened. */
+export interface RedisTls {
+  /** Of the authority that signed the server's certificate; without it those that Node trusts. */
   readonly caFile?: string
+  /** What we show to a server that asks who we are. */
+  readonly client?: { readonly certFile: string; readonly keyFile: string }
+}
+
+export type RedisAddress = RedisLogin & {
+  readonly hosts: readonly RedisHost[]
+  /** Absent: no TLS. */
+  readonly tls?: RedisTls
+  readonly database: number
   /** First part of every key, so that several deployments may share a Redis. */
   readonly prefix: string
 } & (
-  | { readonly kind: 'server' | 'cluster' }
-  /** `master`: the name under which the Sentinels know the server. */
-  | { readonly kind: 'sentinel'; readonly master: string }
-)
+    | { readonly kind: 'server' | 'cluster' }
+    /** `master`: the name under which the Sentinels know the server. */
+    | { readonly kind: 'sentinel'; readonly master: string; readonly sentinelLogin: RedisLogin }
+  )
 
 const DEFAULT_PORT = 6379
 const DEFAULT_SENTINEL_PORT = 26_379
@@ -44,7 +55,9 @@ const MAX_DATABASE = 1_000_000
 const MAX_HOSTS = 64
 const DEFAULT_PREFIX = 'tidewater'
 const PREFIX = /^[A-Za-z0-9_.-]{1,64}$/
-const PARAMETERS = ['password_file', 'ca_file', 'prefix']
+const TLS_PARAMETERS = ['ca_file', 'cert_file', 'key_file']
+const SENTINEL_PARAMETERS = ['sentinel_user', 'sentinel_password', 'sentinel_password_file']
+const PARAMETERS = ['password_file', 'prefix', ...TLS_PARAMETERS, ...SENTINEL_PARAMETERS]
 const EXPECTED =
   'in-process, or redis://user:password@host:port/database, redis+sentinel://host:port,host:port/master or redis+cluster://host:port,host:port (rediss… for TLS)'
 
@@ -55,14 +68,25 @@ export function parseRedisUrl(value: unknown): Parsed<RedisAddress> {
   const [, scheme, form, authority = '', path = '', query = ''] = match ?? []
   if (match === null) return fail('Characters such as / ? # in a password are written as %2F %3F %23.')
   const at = authority.lastIndexOf('@')
-  const user = readUser(authority.slice(0, Math.max(0, at)))
+  const parameters = new URLSearchParams(query)
+  const user = readUser(authority.slice(0, Math.max(0, at)), parameters.has('password_file'))
   if (user === undefined) return fail('Write a password without a user as redis://:password@host.')
   const hosts = readHosts(authority.slice(at + 1), form === 'sentinel' ? DEFAULT_SENTINEL_PORT : DEFAULT_PORT)
   if (hosts === undefined) return fail()
-  const tls = scheme === 'rediss'
-  const parameters = readParameters(query, { tls, hasPassword: user.password !== undefined })
-  if (typeof parameters === 'string') return fail(parameters)
-  const common = { hosts, tls, ...user, ...parameters }
+  const problem = checkParameters(parameters, {
+    isTls: scheme === 'rediss',
+    isSentinel: form === 'sentinel',
+    hasPassword: user.password !== undefined,
+  })
+  if (problem !== undefined) return fail(problem)
+  const passwordFile = parameters.get('password_file')
+  const common = {
+    hosts,
+    ...user,
+    ...(passwordFile !== null && { passwordFile }),
+    ...(scheme === 'rediss' && { tls: readTls(parameters) }),
+    prefix: parameters.get('prefix') ?? DEFAULT_PREFIX,
+  }
   const parts = path.split('/').slice(1)
   const [master = '', ...rest] = form === 'sentinel' ? parts : ['', ...parts]
   const database = readDatabase(rest)
@@ -70,7 +94,9 @@ export function parseRedisUrl(value: unknown): Parsed<RedisAddress> {
   if (form === 'sentinel') {
     if (master === '')
       return fail('Name the master that the Sentinels watch: redis+sentinel://host:port/master.')
-    return { ok: true, value: { ...common, kind: 'sentinel', master: decode(master) ?? master, database } }
+    const sentinelLogin = readSentinelLogin(parameters)
+    const name = decode(master) ?? master
+    return { ok: true, value: { ...common, kind: 'sentinel', master: name, sentinelLogin, database } }
   }
   if (form === 'cluster' && database !== 0) return fail('A Cluster has no databases: leave the path away.')
   if (form === undefined && hosts.length > 1)
@@ -84,32 +110,80 @@ export function redisAddressText(address: RedisAddress): string {
   const form = address.kind === 'server' ? '' : `+${address.kind}`
   const master = address.kind === 'sentinel' ? `/${address.master}` : ''
   const database = address.kind === 'cluster' ? '' : `/${address.database}`
-  return `${address.tls ? 'rediss' : 'redis'}${form}://${hosts.join(',')}${master}${database}`
+  return `${address.tls === undefined ? 'redis' : 'rediss'}${form}://${hosts.join(',')}${master}${database}`
 }
 
-function readUser(text: string): { username?: string; password?: Secret } | undefined {
+/** The same address with every file where `place` says that it is. */
+export function placeRedisFiles(address: RedisAddress, place: (path: string) => string): RedisAddress {
+  const { tls } = address
+  const login = <T extends RedisLogin>(of: T): T =>
+    of.passwordFile === undefined ? of : { ...of, passwordFile: place(of.passwordFile) }
+  const placed = {
+    ...login(address),
+    ...(tls !== undefined && {
+      tls: {
+        ...(tls.caFile !== undefined && { caFile: place(tls.caFile) }),
+        ...(tls.client !== undefined && {
+          client: { certFile: place(tls.client.certFile), keyFile: place(tls.client.keyFile) },
+        }),
+      },
+    }),
+  }
+  return placed.kind === 'sentinel' ? { ...placed, sentinelLogin: login(placed.sentinelLogin) } : placed
+}
+
+/** A user alone is one only where the password is in a file: without a colon people mean a password. */
+function readUser(text: string, hasPasswordFile: boolean): RedisLogin | undefined {
   if (text === '') return {}
   const colon = text.indexOf(':')
-  const username = decode(text.slice(0, colon))
-  const password = decode(text.slice(colon + 1))
-  if (colon < 0 || username === undefined || password === undefined || password === '') return undefined
+  if (colon < 0 && !hasPasswordFile) return undefined
+  const username = decode(colon < 0 ? text : text.slice(0, colon))
+  const password = colon < 0 ? '' : decode(text.slice(colon + 1))
+  if (username === undefined || password === undefined) return undefined
+  if (password === '') return hasPasswordFile && username !== '' ? { username } : undefined
   return { ...(username !== '' && { username }), password: new Secret(password) }
 }
 
-/** A sentence that says what is wrong, as text. */
-function readParameters(
-  query: string,
-  given: { readonly tls: boolean; readonly hasPassword: boolean },
-): Pick<RedisAddress, 'passwordFile' | 'caFile' | 'prefix'> | string {
-  const parameters = new URLSearchParams(query)
-  const unknown = [...parameters.keys()].find(name => !PARAMETERS.includes(name))
-  if (unknown !== undefined) return `Known after the ? are ${PARAMETERS.join(', ')}.`
-  const [passwordFile, caFile] = [parameters.get('password_file'), parameters.get('ca_file')]
-  if (passwordFile !== null && given.hasPassword) return 'Give a password or a password_file, not both.'
-  if (caFile !== null && !given.tls) return 'A ca_file counts with rediss:// only.'
-  const prefix = parameters.get('prefix') ?? DEFAULT_PREFIX
-  if (!PREFIX.test(prefix)) return 'The prefix is at most 64 letters, digits, dots, - and _.'
-  return { prefix, ...(passwordFile && { passwordFile }), ...(caFile && { caFile }) }
+/** A sentence that says what is wrong. */
+function checkParameters(
+  parameters: URLSearchParams,
+  given: { readonly isTls: boolean; readonly isSentinel: boolean; readonly hasPassword: boolean },
+): string | undefined {
+  const has = (name: string) => parameters.has(name)
+  if ([...parameters.keys()].some(name => !PARAMETERS.includes(name)))
+    return `Known after the ? are ${PARAMETERS.join(', ')}.`
+  if ([...parameters.values()].includes('')) return 'A parameter after the ? has no value.'
+  if (has('password_file') && given.hasPassword) return 'Give a password or a password_file, not both.'
+  const [tlsOnly] = TLS_PARAMETERS.filter(has)
+  if (tlsOnly !== undefined && !given.isTls) return `A ${tlsOnly} counts with rediss:// only.`
+  if (has('cert_file') !== has('key_file')) return 'The cert_file and its key_file go together.'
+  const [sentinelOnly] = SENTINEL_PARAMETERS.filter(has)
+  if (sentinelOnly !== undefined && !given.isSentinel)
+    return `A ${sentinelOnly} counts with redis+sentinel:// only.`
+  if (has('sentinel_password') && has('sentinel_password_file'))
+    return 'Give a sentinel_password or a sentinel_password_file, not both.'
+  if (!PREFIX.test(parameters.get('prefix') ?? DEFAULT_PREFIX))
+    return 'The prefix is at most 64 letters, digits, dots, - and _.'
+  return undefined
+}
+
+function readTls(parameters: URLSearchParams): RedisTls {
+  const [caFile, certFile, keyFile] = TLS_PARAMETERS.map(name => parameters.get(name) ?? undefined)
+  return {
+    ...(caFile !== undefined && { caFile }),
+    ...(certFile !== undefined && keyFile !== undefined && { client: { certFile, keyFile } }),
+  }
+}
+
+function readSentinelLogin(parameters: URLSearchParams): RedisLogin {
+  const [username, password, passwordFile] = SENTINEL_PARAMETERS.map(
+    name => parameters.get(name) ?? undefined,
+  )
+  return {
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password: new Secret(password) }),
+    ...(passwordFile !== undefined && { passwordFile }),
+  }
 }
 
 function readHosts(text: string, defaultPort: number): readonly RedisHost[] | undefined {

@@ -3,9 +3,10 @@
  * no answer: nothing is kept in memory for later, since whatever the queue misses is put back by the sweep.
  */
 import { readFileSync } from 'node:fs'
+import type { ConnectionOptions } from 'node:tls'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import { AppError } from '../runtime/errors.ts'
-import { type RedisAddress, redisAddressText } from './redis-address.ts'
+import type { RedisAddress, RedisLogin, RedisTls } from './redis-address.ts'
 
 export type RedisClient = Redis | Cluster
 
@@ -13,100 +14,120 @@ export const COMMAND_TIMEOUT_MS = 5_000
 const CONNECT_TIMEOUT_MS = 5_000
 /** A connection on which nothing has come for this long although an answer is due is given up. */
 const SOCKET_TIMEOUT_MS = 10_000
-const MAX_RECONNECT_MS = 1_000
 
-/** `reconnect: false`: a connection that breaks stays broken, and its owner opens another. */
-export function connectRedis(
-  address: RedisAddress,
-  { reconnect }: { readonly reconnect: boolean },
-): RedisClient {
-  const retry = (times: number) => (reconnect ? Math.min(MAX_RECONNECT_MS, 50 * times) : null)
-  const { caFile, passwordFile } = address
-  const password =
-    passwordFile === undefined
-      ? address.password?.reveal()
-      : readSetting('password_file', passwordFile).trim()
-  const tls = address.tls ? { tls: caFile === undefined ? {} : { ca: readSetting('ca_file', caFile) } } : {}
-  const options = {
-    ...(address.username !== undefined && { username: address.username }),
-    ...(password !== undefined && { password }),
-    ...tls,
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    autoResendUnfulfilledCommands: false,
-    commandTimeout: COMMAND_TIMEOUT_MS,
-    connectTimeout: CONNECT_TIMEOUT_MS,
-    socketTimeout: SOCKET_TIMEOUT_MS,
-    retryStrategy: retry,
-  } satisfies RedisOptions
+/** A connection that breaks stays broken, and its owner opens another: with the password and the certificates of then. */
+export function connectRedis(address: RedisAddress): RedisClient {
+  const options = optionsOf(address, loginOf(address))
   const [first] = address.hosts
   switch (address.kind) {
     case 'cluster':
       return new Cluster([...address.hosts], {
         redisOptions: options,
         enableOfflineQueue: false,
-        clusterRetryStrategy: retry,
+        clusterRetryStrategy: () => null,
         slotsRefreshTimeout: CONNECT_TIMEOUT_MS,
         // Certificates name hosts, and a Cluster answers with addresses unless it is told otherwise; names are looked up by the system.
-        ...(address.tls && { dnsLookup: (host, done) => done(null, host) }),
+        ...(address.tls !== undefined && { dnsLookup: (host, done) => done(null, host) }),
       })
-    case 'sentinel':
+    case 'sentinel': {
+      const { username, password } = sentinelLoginOf(address.sentinelLogin)
       return new Redis({
         ...options,
         sentinels: [...address.hosts],
         name: address.master,
         db: address.database,
-        sentinelRetryStrategy: retry,
+        ...(username !== undefined && { sentinelUsername: username }),
+        ...(password !== undefined && { sentinelPassword: password }),
+        sentinelRetryStrategy: () => null,
         sentinelCommandTimeout: COMMAND_TIMEOUT_MS,
-        ...(address.tls && { enableTLSForSentinelMode: true, sentinelTLS: tls.tls ?? {} }),
+        ...(options.tls !== undefined && { enableTLSForSentinelMode: true, sentinelTLS: options.tls }),
       })
+    }
     default:
       return new Redis({ ...options, ...first, db: address.database })
   }
 }
 
-function readSetting(name: 'ca_file' | 'password_file', path: string): string {
+function optionsOf({ tls }: RedisAddress, login: Pick<RedisOptions, 'username' | 'password'>) {
+  return {
+    ...login,
+    ...(tls !== undefined && { tls: tlsOf(tls) }),
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    commandTimeout: COMMAND_TIMEOUT_MS,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    socketTimeout: SOCKET_TIMEOUT_MS,
+    retryStrategy: () => null,
+  } satisfies RedisOptions
+}
+
+function sentinelLoginOf(login: RedisLogin) {
+  return loginOf(login, 'sentinel_password_file')
+}
+
+function loginOf({ username, password, passwordFile }: RedisLogin, setting = 'password_file') {
+  const text = passwordFile === undefined ? password?.reveal() : readSetting(setting, passwordFile).trimEnd()
+  return { ...(username !== undefined && { username }), ...(text !== undefined && { password: text }) }
+}
+
+function tlsOf({ caFile, client }: RedisTls): ConnectionOptions {
+  return {
+    ...(caFile !== undefined && { ca: readSetting('ca_file', caFile) }),
+    ...(client !== undefined && {
+      cert: readSetting('cert_file', client.certFile),
+      key: readSetting('key_file', client.keyFile),
+    }),
+  }
+}
+
+function readSetting(name: string, path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (cause) {
     throw new AppError({
       code: 'queue-file-unreadable',
       next: 'fatal',
-      message: `Reading ${path} (${name} of \`queue\` in tidewater.yaml) failed: ${messageOf(cause)}.`,
+      message: `Reading ${path} (${name} of \`queue\` in tidewater.yaml) failed: ${String(cause)}.`,
       cause,
     })
   }
 }
 
-/** Answers that no other attempt will better: what was configured is wrong. */
-const REFUSALS =
-  /^(WRONGPASS|NOAUTH|NOPERM|ERR (invalid password|AUTH|DB index))|without any password configured/i
-
-export function isRefusal(cause: unknown): boolean {
-  return REFUSALS.test(messageOf(cause))
+/**
+ * Clients of Sentinels and of a Cluster lose the reason why a host could not be reached. One plain connection to the first host has it;
+ * `undefined` when that works.
+ */
+export async function failureOfFirstHost(address: RedisAddress): Promise<unknown> {
+  const [first] = address.hosts
+  const login = address.kind === 'sentinel' ? sentinelLoginOf(address.sentinelLogin) : loginOf(address)
+  const client = new Redis({ ...optionsOf(address, login), ...first, lazyConnect: true })
+  const failure = lastFailureOf(client)
+  try {
+    await client.connect()
+    return undefined
+  } catch (cause) {
+    return failure() ?? cause
+  } finally {
+    client.disconnect()
+  }
 }
 
-/** A failure of Redis in words that name the address, and never the password. */
-export function redisError(doing: string, address: RedisAddress, cause: unknown): AppError {
-  if (cause instanceof AppError) return cause
-  const place = redisAddressText(address)
-  const message = messageOf(cause)
-  if (isRefusal(cause)) {
-    return new AppError({
-      code: 'queue-refused',
-      next: 'fatal',
-      message: `${doing} at ${place}: the server refused: ${message}. Check user, password and database of \`queue\` in tidewater.yaml, and what the user may do.`,
-      cause,
-    })
+/**
+ * What the connection failed on last. The commands that fail with it only say that it is closed, and the errors that end the search for a
+ * server among Sentinels or nodes only that none was found.
+ */
+export function lastFailureOf(client: RedisClient): () => unknown {
+  let last: unknown
+  const note = (error: unknown) => {
+    last = error instanceof Error && 'lastNodeError' in error ? (error.lastNodeError ?? error) : error
   }
-  return new AppError({
-    code: 'queue-unreachable',
-    next: 'retry',
-    message: `${doing} at ${place} failed: ${message}. Nothing is lost: what waits is in the metadata database, and is queued again when Redis answers.`,
-    cause,
+  let sentinel: unknown
+  client.on('sentinelError', (error: unknown) => {
+    sentinel = error
   })
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message || cause.name : String(cause)
+  client.on('error', (error: unknown) =>
+    note(/sentinels are unreachable/i.test(String(error)) ? (sentinel ?? error) : error),
+  )
+  return () => last
 }

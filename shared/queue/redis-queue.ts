@@ -6,14 +6,13 @@
  * out and BullMQ's check for stalled jobs, which every process runs, puts it back.
  *
  * Redis may answer nothing, refuse connections, forget everything or be another server at any moment. Then `enqueue` takes nothing in and
- * takers wait; the consumer, with its connections, is thrown away and opened afresh until it works again.
+ * takers wait; what fails is thrown away with its connections and opened afresh, so that another server, password or certificate is found.
  */
-import { type Job, Queue, Worker } from 'bullmq'
-import { z } from 'zod'
 import type { AppError } from '../runtime/errors.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { RedisAddress } from './redis-address.ts'
-import { COMMAND_TIMEOUT_MS, connectRedis, isRefusal, type RedisClient, redisError } from './redis-client.ts'
+import { type Consumer, openConsumer, openProducer, type Producer } from './redis-bullmq.ts'
+import { redisError } from './redis-errors.ts'
 import type { TaskQueue, Urgency } from './task-queue.ts'
 
 /** Ids that may wait, about: processes that add at the same moment may each fill the same room. */
@@ -21,27 +20,13 @@ const MAX_WAITING_IN_REDIS = 10_000
 /** Rounds of finding room and filling it in one `enqueue`; ids that wait already take up no room. */
 const MAX_FILL_ROUNDS = 4
 const IDS_PER_CALL = 500
-const OPEN_TIMEOUT_MS = 10_000
-/** How long Redis is asked to wait for a job before the question is asked again. */
-const BLOCK_SECONDS = 1
-const NEXT_TIMEOUT_MS = BLOCK_SECONDS * 1_000 + 2 * COMMAND_TIMEOUT_MS
-/** Of a job between the two calls of a take. */
-const LOCK_MS = 10_000
-/** A job found stalled this often is dropped, for the sweep to put back. */
-const MAX_STALLS = 10
+/** A server that is starting at the same time is waited for. */
+const START_TIMEOUT_MS = 10_000
+const START_PAUSE_MS = 250
 const FIRST_PAUSE_MS = 100
 const MAX_PAUSE_MS = 2_000
 /** While an outage lasts it is reported this often. */
 const REPORT_INTERVAL_MS = 60_000
-/** BullMQ's stream of events, which nobody reads here. */
-const MAX_STREAM_EVENTS = 10
-const QUEUE_NAME = 'tasks'
-const JOB_NAME = 'task'
-/** BullMQ takes jobs without a priority first. */
-const PRIORITIES: Readonly<Record<Urgency, number>> = { fresh: 0, backlog: 1 }
-
-const jobDataSchema = z.object({ taskId: z.string().min(1) })
-
 export interface RedisQueueOptions {
   readonly address: RedisAddress
   readonly runtime: Runtime
@@ -54,7 +39,8 @@ export interface RedisQueueOptions {
 export async function openRedisQueue(options: RedisQueueOptions): Promise<TaskQueue> {
   const { address, runtime, maxWaiting = MAX_WAITING_IN_REDIS } = options
   const outage = trackOutage(options)
-  const producer = await openProducer(options)
+  const producers = keepProducer(options)
+  await producers.open()
   const closing = new AbortController()
   const takers = new Set<(taskId: string | undefined) => void>()
   /** Taken from Redis for a taker that has gone since. */
@@ -62,7 +48,11 @@ export async function openRedisQueue(options: RedisQueueOptions): Promise<TaskQu
   let consumer: Consumer | undefined
   let dispatching: Promise<void> | undefined
 
-  async function add(taskIds: readonly string[], urgency: Urgency): Promise<readonly string[]> {
+  async function add(
+    producer: Producer,
+    taskIds: readonly string[],
+    urgency: Urgency,
+  ): Promise<readonly string[]> {
     const added: string[] = []
     for (let round = 0; round < MAX_FILL_ROUNDS && added.length < taskIds.length; round++) {
       const room = Math.min(maxWaiting - (await producer.size()), IDS_PER_CALL)
@@ -79,7 +69,7 @@ export async function openRedisQueue(options: RedisQueueOptions): Promise<TaskQu
     let failures = 0
     while (takers.size > 0 && !closing.signal.aborted) {
       try {
-        consumer ??= await openConsumer(options)
+        consumer ??= await openConsumer(address, runtime)
         const taskId = await consumer.next()
         failures = 0
         outage.over()
@@ -112,7 +102,7 @@ export async function openRedisQueue(options: RedisQueueOptions): Promise<TaskQu
     async enqueue(taskIds, urgency = 'fresh') {
       if (closing.signal.aborted || taskIds.length === 0) return []
       try {
-        const added = await add([...new Set(taskIds)], urgency)
+        const added = await producers.use(producer => add(producer, [...new Set(taskIds)], urgency))
         outage.over()
         return added
       } catch (cause) {
@@ -142,7 +132,7 @@ export async function openRedisQueue(options: RedisQueueOptions): Promise<TaskQu
     },
     async size() {
       try {
-        return await producer.size()
+        return await producers.use(producer => producer.size())
       } catch (cause) {
         throw redisError('Counting what waits in the queue', address, cause)
       }
@@ -153,158 +143,51 @@ export async function openRedisQueue(options: RedisQueueOptions): Promise<TaskQu
       for (const taker of takers) taker(undefined)
       await consumer?.close()
       await dispatching
-      await producer.close()
+      await producers.close()
     },
   }
 }
 
-interface Producer {
-  add(taskIds: readonly string[], urgency: Urgency): Promise<void>
-  size(): Promise<number>
-  close(): Promise<void>
-}
-
-async function openProducer(options: RedisQueueOptions): Promise<Producer> {
-  const { address, runtime } = options
-  const client = connectRedis(options.address, { reconnect: true })
-  const failure = lastError(client)
-  const queue = new Queue(QUEUE_NAME, {
-    connection: client,
-    prefix: prefixOf(options.address),
-    skipVersionCheck: true,
-    skipMetasUpdate: true,
-    streams: { events: { maxLen: MAX_STREAM_EVENTS } },
-  })
-  queue.on('error', () => {})
-  async function close(): Promise<void> {
-    await queue.close().catch(() => {})
-    client.disconnect()
-  }
-  try {
-    const ready = Promise.race([queue.waitUntilReady(), refusalOf(client)])
-    await within({ runtime, ms: OPEN_TIMEOUT_MS, failure }, ready)
-    await client.ping()
-  } catch (cause) {
-    await close()
-    throw redisError('Opening the queue', address, cause)
+/** One producer for all callers; after a failure the next caller opens another. */
+function keepProducer({ address, runtime }: RedisQueueOptions) {
+  let current: Promise<Producer> | undefined
+  async function use<T>(body: (producer: Producer) => Promise<T>): Promise<T> {
+    current ??= openProducer(address, runtime)
+    const mine = current
+    try {
+      return await body(await mine)
+    } catch (cause) {
+      if (current === mine) current = undefined
+      await closeQuietly(mine)
+      throw cause
+    }
   }
   return {
-    async add(taskIds, urgency) {
-      await queue.addBulk(
-        taskIds.map(taskId => ({
-          name: JOB_NAME,
-          data: { taskId },
-          opts: {
-            jobId: jobIdOf(taskId),
-            priority: PRIORITIES[urgency],
-            removeOnComplete: true,
-            removeOnFail: true,
-          },
-        })),
-      )
+    use,
+    /** What is configured wrongly fails at once, what may be on its way after a while. */
+    async open(): Promise<void> {
+      const untilMs = runtime.monotonicMs() + START_TIMEOUT_MS
+      for (;;) {
+        try {
+          return await use(async () => {})
+        } catch (cause) {
+          const error = redisError('Opening the queue', address, cause)
+          if (error.next === 'fatal' || runtime.monotonicMs() >= untilMs) throw error
+          await runtime.sleep(START_PAUSE_MS)
+        }
+      }
     },
-    async size() {
-      const counts = await queue.getJobCounts('wait', 'prioritized')
-      return Object.values(counts).reduce((sum, count) => sum + count, 0)
+    async close(): Promise<void> {
+      if (current !== undefined) await closeQuietly(current)
     },
-    close,
   }
 }
 
-interface Consumer {
-  /** The next id; `undefined` when none came for a second. A consumer that failed is of no further use. */
-  next(): Promise<string | undefined>
-  close(): Promise<void>
-}
-
-async function openConsumer(options: RedisQueueOptions): Promise<Consumer> {
-  const { runtime } = options
-  const client = connectRedis(options.address, { reconnect: false })
-  const failure = lastError(client)
-  const worker = new Worker(QUEUE_NAME, null, {
-    connection: client,
-    prefix: prefixOf(options.address),
-    autorun: false,
-    skipVersionCheck: true,
-    drainDelay: BLOCK_SECONDS,
-    lockDuration: LOCK_MS,
-    stalledInterval: LOCK_MS,
-    maxStalledCount: MAX_STALLS,
-  })
-  worker.on('error', () => {})
-  async function close(): Promise<void> {
-    client.disconnect()
-    await within({ runtime, ms: COMMAND_TIMEOUT_MS }, worker.close(true)).catch(() => {})
-  }
-  async function next(): Promise<string | undefined> {
-    const token = runtime.uuid()
-    const job: Job | undefined = await worker.getNextJob(token)
-    if (job === undefined) {
-      if (client.status !== 'ready') throw failure() ?? new Error('Connection is closed.')
-      return undefined
-    }
-    await job.moveToCompleted(undefined, token, false)
-    return jobDataSchema.parse(job.data).taskId
-  }
-  try {
-    await within({ runtime, ms: OPEN_TIMEOUT_MS, failure }, worker.waitUntilReady())
-    await worker.startStalledCheckTimer()
-  } catch (cause) {
-    await close()
-    throw cause
-  }
-  return { next: () => within({ runtime, ms: NEXT_TIMEOUT_MS, failure }, next()), close }
-}
-
-/** Braces make it the part of a key that decides the slot, since BullMQ's scripts need all keys of a queue on one node of a Cluster. */
-function prefixOf({ prefix }: RedisAddress): string {
-  return `{${prefix}}`
-}
-
-/** BullMQ refuses ids that are whole numbers, or hold its separator. */
-function jobIdOf(taskId: string): string {
-  return `task-${encodeURIComponent(taskId)}`
-}
-
-/** What the connection failed on last: the commands that fail with it only say that it is closed. */
-function lastError(client: RedisClient): () => unknown {
-  let last: unknown
-  client.on('error', (error: unknown) => {
-    last = error
-  })
-  return () => last
-}
-
-/** Fails when the server refuses what was configured: the client alone would go on trying. */
-function refusalOf(client: RedisClient): Promise<never> {
-  return new Promise((_, reject) => {
-    client.on('error', (error: unknown) => {
-      if (isRefusal(error)) reject(error)
-    })
-  })
-}
-
-interface TimeLimit {
-  readonly runtime: Runtime
-  readonly ms: number
-  /** A better cause than that the time is over, or that a connection is closed. */
-  readonly failure?: () => unknown
-}
-
-async function within<T>({ runtime, ms, failure }: TimeLimit, work: Promise<T>): Promise<T> {
-  work.catch(() => {})
-  const done = new AbortController()
-  const late = runtime.sleep(ms, done.signal).then(() => {
-    if (!done.signal.aborted) throw new Error(`no answer within ${ms / 1_000} s`)
-    return work
-  })
-  try {
-    return await Promise.race([work, late])
-  } catch (error) {
-    throw failure?.() ?? error
-  } finally {
-    done.abort()
-  }
+async function closeQuietly(opening: Promise<Producer>): Promise<void> {
+  await opening.then(
+    producer => producer.close(),
+    () => undefined,
+  )
 }
 
 /** An outage makes every command fail: one report at its start, and another each minute. */

@@ -2,12 +2,13 @@
  * A PostgreSQL server for the length of a test file, on a free loopback port, with its data in a temporary folder. It may be stopped,
  * also as a crash would, and started again on the same data. PostgreSQL refuses to run as root, so under root it runs as `nobody`.
  */
-import { chmodSync, chownSync, cpSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, copyFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import { type PostgresAddress, parsePostgresUrl } from '../../shared/metadata/postgres/address.ts'
 import { runStep } from './cache.ts'
+import type { CertificateAuthority } from './certificates.ts'
 import { installPostgres } from './install.ts'
 import { dataFolder, freePort, removeFolder, type ServerProcess, startProcess } from './server-process.ts'
 
@@ -38,6 +39,10 @@ export interface PostgresOptions {
   /** Wait for the disk at each commit; tests that crash only processes need not. */
   readonly fsync?: boolean
   readonly settings?: Readonly<Record<string, string>>
+  /** Speaks TLS, too, with a certificate of this authority for these names; those of this machine unless told. */
+  readonly tls?: { readonly authority: CertificateAuthority; readonly names?: readonly string[] }
+  /** Lines of pg_hba.conf that go before those of all users. */
+  readonly rules?: readonly string[]
 }
 
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
@@ -69,6 +74,10 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     asUser('initdb', '-D', data, '-U', USER, ...auth, '--encoding=UTF8', '--locale=C.UTF-8', '--no-sync'),
     { cwd: folder },
   )
+  if (options.rules !== undefined) {
+    const path = join(data, 'pg_hba.conf')
+    writeFileSync(path, [...options.rules, readFileSync(path, 'utf8')].join('\n'))
+  }
   const port = await freePort()
   const settings = {
     listen_addresses: '127.0.0.1',
@@ -76,6 +85,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     unix_socket_directories: folder,
     max_connections: '200',
     fsync: options.fsync === true ? 'on' : 'off',
+    ...(options.tls !== undefined && tlsSettings(options.tls, folder, isRoot)),
     ...options.settings,
   }
   const url = (database: string) =>
@@ -147,6 +157,28 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
       removeFolder(folder)
     },
   }
+}
+
+/** The server refuses a key that others may read, so it has one of its own. */
+function tlsSettings(
+  { authority, names }: NonNullable<PostgresOptions['tls']>,
+  folder: string,
+  isRoot: boolean,
+): Record<string, string> {
+  const { certFile, keyFile } = authority.server(names)
+  const [cert, key, ca] = [join(folder, 'server.pem'), join(folder, 'server.key'), join(folder, 'ca.pem')]
+  for (const [from, to] of [
+    [certFile, cert],
+    [keyFile, key],
+    [authority.caFile, ca],
+  ] as const) {
+    copyFileSync(from, to)
+    chmodSync(to, 0o600)
+    if (!isRoot) continue
+    const { uid, gid } = idsOf(UNPRIVILEGED)
+    chownSync(to, uid, gid)
+  }
+  return { ssl: 'on', ssl_cert_file: cert, ssl_key_file: key, ssl_ca_file: ca }
 }
 
 /** The programs where the unprivileged user reaches them: an unpacked package may lie in a home that only root enters. */

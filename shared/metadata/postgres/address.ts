@@ -15,13 +15,21 @@ export interface PostgresAddress {
   /** Where Tidewater's tables are. */
   readonly schema: string
   /** Absent: no TLS. `ca` checks who signed the server's certificate, `full` also its name. */
-  readonly tls?: { readonly verify: 'none' | 'ca' | 'full'; readonly rootCert?: string }
+  readonly tls?: PostgresTls
+}
+
+/** PEM files, read when the pool is opened. */
+export interface PostgresTls {
+  readonly verify: 'none' | 'ca' | 'full'
+  readonly rootCert?: string
+  /** What we show to a server that asks who we are. */
+  readonly client?: { readonly certFile: string; readonly keyFile: string }
 }
 
 const DEFAULT_PORT = 5432
 const DEFAULT_SCHEMA = 'public'
 const SCHEMA_NAME = /^[a-z_][a-z0-9_]{0,62}$/
-const PARAMETERS = ['sslmode', 'sslrootcert', 'schema', 'password_file', 'host']
+const PARAMETERS = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'schema', 'password_file', 'host']
 const SSL_MODES: Readonly<Record<string, PostgresAddress['tls']>> = {
   disable: undefined,
   require: { verify: 'none' },
@@ -50,6 +58,11 @@ export function parsePostgresUrl(text: string): PostgresAddress | string {
   const rootCert = of('sslrootcert')
   if (rootCert !== undefined && (tls === undefined || tls.verify === 'none'))
     return 'has sslrootcert, which counts with sslmode=verify-ca or verify-full only'
+  const [certFile, keyFile] = [of('sslcert'), of('sslkey')]
+  if ((certFile === undefined) !== (keyFile === undefined))
+    return 'has one of sslcert and sslkey; they go together'
+  if (certFile !== undefined && tls === undefined)
+    return 'has sslcert, which counts with sslmode=require, verify-ca or verify-full only'
   const passwordFile = of('password_file')
   if (password !== '' && passwordFile !== undefined)
     return 'has a password and a password_file; give one of them'
@@ -61,7 +74,34 @@ export function parsePostgresUrl(text: string): PostgresAddress | string {
     ...(password !== '' && { password: new Secret(password) }),
     ...(passwordFile !== undefined && { passwordFile }),
     schema,
-    ...(tls !== undefined && { tls: { ...tls, ...(rootCert !== undefined && { rootCert }) } }),
+    ...(tls !== undefined && {
+      tls: {
+        ...tls,
+        ...(rootCert !== undefined && { rootCert }),
+        ...(certFile !== undefined && keyFile !== undefined && { client: { certFile, keyFile } }),
+      },
+    }),
+  }
+}
+
+/** The same address with every file where `place` says that it is. */
+export function placePostgresFiles(
+  address: PostgresAddress,
+  place: (path: string) => string,
+): PostgresAddress {
+  const { passwordFile, tls } = address
+  return {
+    ...address,
+    ...(passwordFile !== undefined && { passwordFile: place(passwordFile) }),
+    ...(tls !== undefined && {
+      tls: {
+        ...tls,
+        ...(tls.rootCert !== undefined && { rootCert: place(tls.rootCert) }),
+        ...(tls.client !== undefined && {
+          client: { certFile: place(tls.client.certFile), keyFile: place(tls.client.keyFile) },
+        }),
+      },
+    }),
   }
 }
 

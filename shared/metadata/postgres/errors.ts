@@ -1,5 +1,6 @@
 /** What went wrong in PostgreSQL, in our words. Messages name host and database, and never the password. */
 import { AppError, type NextStep } from '../../runtime/errors.ts'
+import { type TlsFailureKind, tlsFailureOf } from '../../runtime/tls-failure.ts'
 
 /**
  * lost: the connection is gone, and what was under way with it · conflict: undone by the server in favour of another transaction ·
@@ -50,15 +51,16 @@ interface Explanation {
 }
 
 const TRY_AGAIN = 'Nothing was changed, and the work is tried again.'
+const LOGIN: Explanation = {
+  codes: ['28', '0P', '0L'],
+  code: 'metadata-login',
+  next: 'fatal',
+  advice:
+    'Check user and password in `metadata`, and that the server’s pg_hba.conf lets this machine in with this TLS mode.',
+}
 /** The first whose codes begin the error's code. */
 const EXPLANATIONS: readonly Explanation[] = [
-  {
-    codes: ['28', '0P', '0L'],
-    code: 'metadata-login',
-    next: 'fatal',
-    advice:
-      'Check user and password in `metadata`, and that the server’s pg_hba.conf lets this machine in with this TLS mode.',
-  },
+  LOGIN,
   {
     codes: ['3D000'],
     code: 'metadata-database-missing',
@@ -113,20 +115,28 @@ const DEFECT: Omit<Explanation, 'codes'> = {
   next: 'fatal',
   advice: 'This is a defect in Tidewater, or the tables were changed by something else; please report it.',
 }
+/** Of `pg` itself, without a code: the server asks for a password and there is none, or it cannot prove that it knows it. */
+const LOGIN_BROKEN = /^SASL:/
 const TLS_REFUSED = /does not support SSL/i
-const TLS_CODES = /CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS|ERR_SSL/
+/** Advice of the server's own refusals that only a client's certificate mends; their code is that of any refused login. */
+const CERTIFICATE_WANTED = /requires a valid client certificate/i
 
 /** Errors of PostgreSQL and of the way to it; others, which the steps threw, as they are. */
 export function explain(cause: unknown, place: string): unknown {
   if (cause instanceof AppError || !(cause instanceof Error)) return cause
   const code = codeOf(cause)
-  const isTls = TLS_CODES.test(code) || TLS_REFUSED.test(cause.message)
-  const known = EXPLANATIONS.find(({ codes }) => codes.some(begin => code.startsWith(begin)))
+  const tls = tlsAdviceOf(cause)
+  const known = LOGIN_BROKEN.test(cause.message)
+    ? LOGIN
+    : EXPLANATIONS.find(({ codes }) => codes.some(begin => code.startsWith(begin)))
   const isOfServer = /^[0-9A-Z]{5}$/.test(code)
   const kind = kindOf(cause)
-  if (!isTls && known === undefined && !isOfServer && kind === 'other') return cause
-  const found = isTls ? TLS_FAILED : (known ?? (kind === 'lost' ? UNREACHABLE : DEFECT))
-  const reason = cause.message === '' ? code : cause.message
+  if (tls === undefined && known === undefined && !isOfServer && kind === 'other') return cause
+  const found =
+    tls === undefined
+      ? (known ?? (kind === 'lost' ? UNREACHABLE : DEFECT))
+      : { code: 'metadata-tls', next: 'fatal' as const, advice: tls }
+  const reason = tlsFailureOf(cause)?.reason ?? (cause.message === '' ? code : cause.message)
   return new AppError({
     code: found.code,
     next: found.next,
@@ -136,11 +146,22 @@ export function explain(cause: unknown, place: string): unknown {
   })
 }
 
-const TLS_FAILED: Omit<Explanation, 'codes'> = {
-  code: 'metadata-tls',
-  next: 'fatal',
-  advice:
-    'Set `sslmode` in `metadata` to what the server offers (disable, require, verify-ca, verify-full), and `sslrootcert` to the certificate of its authority.',
+function tlsAdviceOf(cause: Error): string | undefined {
+  if (TLS_REFUSED.test(cause.message)) return TLS_ADVICE['no-tls']
+  if (CERTIFICATE_WANTED.test(cause.message)) return TLS_ADVICE['client-certificate']
+  const failure = tlsFailureOf(cause)
+  return failure === undefined ? undefined : TLS_ADVICE[failure.kind]
+}
+
+const TLS_ADVICE: Readonly<Record<TlsFailureKind, string>> = {
+  authority:
+    'Nobody whom Tidewater trusts has signed the certificate of the server: give the certificate of its authority as `sslrootcert` in `metadata`.',
+  name: 'Write the host in `metadata` as the certificate of the server has it; `sslmode=verify-ca` would take any name.',
+  time: 'Renew the certificate of the server, or set the clock of this machine right.',
+  'client-certificate':
+    'The server wants a certificate of its clients: give one that its authority has signed, for this user, as `sslcert` and `sslkey` in `metadata`.',
+  'no-tls': 'The server speaks no TLS: set `sslmode=disable` in `metadata`, or switch TLS on there.',
+  other: 'Check which versions and ciphers of TLS the server takes.',
 }
 
 export function outcomeUnknown(place: string, cause: unknown): AppError {

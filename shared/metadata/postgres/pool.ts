@@ -18,7 +18,7 @@ import { Pool, type PoolClient, type QueryResult } from 'pg'
 import { AppError } from '../../runtime/errors.ts'
 import type { Database } from '../database.ts'
 import { type AnyStatement, type CompiledStatement, compileRows, compileStatement } from '../steps.ts'
-import type { PostgresAddress } from './address.ts'
+import type { PostgresAddress, PostgresTls } from './address.ts'
 
 /** For each process. A server's own limit (max_connections, 100 by default) is shared by all. */
 export const MAX_CONNECTIONS = 10
@@ -44,7 +44,7 @@ export function openPool(address: PostgresAddress, maxConnections: number): Pool
     database: address.database,
     user: address.user,
     password: () => passwordOf(address),
-    ssl: address.tls === undefined ? false : tlsOptions(address.tls),
+    ssl: address.tls === undefined ? false : tlsOptions(address.tls, address.host),
     application_name: 'tidewater',
     options: `-c search_path=${address.schema} -c bytea_output=hex`,
     pipeline: true,
@@ -74,10 +74,16 @@ function passwordOf({ password, passwordFile }: PostgresAddress): string {
   return readSetting('password_file', passwordFile).trimEnd()
 }
 
-function tlsOptions({ verify, rootCert }: NonNullable<PostgresAddress['tls']>) {
+function tlsOptions({ verify, rootCert, client }: PostgresTls, host: string) {
   return {
+    // `pg` names only hosts that are no addresses, and the certificate of an address would be compared with `localhost`.
+    host,
     rejectUnauthorized: verify !== 'none',
     ...(rootCert !== undefined && { ca: readSetting('sslrootcert', rootCert) }),
+    ...(client !== undefined && {
+      cert: readSetting('sslcert', client.certFile),
+      key: readSetting('sslkey', client.keyFile),
+    }),
     // verify-ca: whoever the authority has signed will do, whatever its name.
     ...(verify === 'ca' && { checkServerIdentity: () => undefined }),
   }

@@ -188,7 +188,12 @@ it('reads the address of a Redis queue, its files relative to the folder of tide
   const { queue } = configOf(`${fileWithTable('')}queue: "${url}"\n`, { PASSWORD: 'hunter2' })
   expect(queue).toMatchObject({
     kind: 'redis',
-    address: { hosts: [{ host: 'cache', port: 6380 }], database: 3, caFile: '/conf/ca.pem', prefix: 'eu' },
+    address: {
+      hosts: [{ host: 'cache', port: 6380 }],
+      database: 3,
+      tls: { caFile: '/conf/ca.pem' },
+      prefix: 'eu',
+    },
   })
   expect(JSON.stringify(queue)).not.toContain('hunter2')
   expect(configOf(fileWithTable('')).queue).toEqual({ kind: 'in-process' })

@@ -1,6 +1,10 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { parsePostgresUrl, placeOf } from '../../../../shared/metadata/postgres/address.ts'
+import {
+  parsePostgresUrl,
+  placeOf,
+  placePostgresFiles,
+} from '../../../../shared/metadata/postgres/address.ts'
 
 describe('parsePostgresUrl', () => {
   it('takes all that a URL says, the password in percent-encoding', () => {
@@ -45,6 +49,8 @@ describe('parsePostgresUrl', () => {
     ['postgres://ada:secret@host/lake?sslmode=prefer', 'sslmode=prefer'],
     ['postgres://ada:secret@host/lake?sslmode=constructor', 'sslmode=constructor'],
     ['postgres://ada:secret@host/lake?sslrootcert=/ca', 'verify-ca or verify-full'],
+    ['postgres://ada:secret@host/lake?sslmode=require&sslcert=/c', 'go together'],
+    ['postgres://ada:secret@host/lake?sslcert=/c&sslkey=/k', 'sslmode=require'],
     ['postgres://ada:secret@host/lake?schema=a;drop', 'a schema that is not'],
     ['postgres://ada:secret@host/lake?schema=Tide', 'a schema that is not'],
     ['postgres://ada:secret@host/lake?connect_timeout=1', '`connect_timeout`'],
@@ -54,5 +60,21 @@ describe('parsePostgresUrl', () => {
     const found = parsePostgresUrl(url)
     expect(found).toContain(expected)
     expect(found).not.toContain('secret')
+  })
+
+  it('names files of TLS, each of which can be placed', () => {
+    const address = parsePostgresUrl(
+      'postgres://ada@h/lake?sslmode=verify-full&sslrootcert=1&sslcert=2&sslkey=3&password_file=4',
+    )
+    if (typeof address === 'string') throw new Error(address)
+    expect(placePostgresFiles(address, path => `/conf/${path}`)).toEqual({
+      ...address,
+      passwordFile: '/conf/4',
+      tls: {
+        verify: 'full',
+        rootCert: '/conf/1',
+        client: { certFile: '/conf/2', keyFile: '/conf/3' },
+      },
+    })
   })
 })
