@@ -15,6 +15,7 @@ import { putImmutable } from '../../shared/object-store/put-immutable.ts'
 import { AppError } from '../../shared/runtime/errors.ts'
 import { BatchCollector } from '../../shared/segment/batch-collector.ts'
 import type { RecordToWrite } from '../../shared/segment/record-encoder.ts'
+import { baseOffsetOfKey } from '../../shared/segment/segment-key.ts'
 import { assembleSegment, type WrittenSegment } from '../../shared/segment/segment-writer.ts'
 import { readTopicRecords } from './read-topic-records.ts'
 import { segmentKeysOf, type TopicPlace } from './topic-place.ts'
@@ -42,6 +43,7 @@ export async function* writeTopic(
   { tableId, renderedOffset, endOffset, planned }: DeadLetterTopic,
   place: TopicPlace,
 ): AsyncGenerator<bigint> {
+  await refuseStanding(context, { tableId, renderedOffset }, place)
   let begun = planned
   let collector = collectorAt(renderedOffset)
   const range = { fromOffset: renderedOffset, endOffset }
@@ -87,12 +89,36 @@ async function planSegment(
 ) {
   const segment = await metadata.planDeadLetterSegment(tableId, range)
   if (segment !== undefined) return segment
-  throw new AppError({
+  throw overtaken(tableId, range.baseOffset)
+}
+
+function overtaken(tableId: string, baseOffset: bigint): AppError {
+  return new AppError({
     code: 'dead-letter-topic-overtaken',
     next: 'retry',
-    message: `Planning the dead-letter segment at offset ${range.baseOffset} of table ${tableId}: another process has planned it meanwhile; what is left is looked for again.`,
-    details: { tableId, baseOffset: range.baseOffset },
+    message: `Planning the dead-letter segment at offset ${baseOffset} of table ${tableId}: another process has planned it meanwhile; what is left is looked for again.`,
+    details: { tableId, baseOffset },
   })
+}
+
+/**
+ * Segments beyond what the database knows of are not ours, or are those of a time that a restored database has forgotten. Written up
+ * to them, the topic would hold two segments with the same offsets.
+ */
+async function refuseStanding(
+  { metadata }: WriteContext,
+  { tableId, renderedOffset }: Pick<DeadLetterTopic, 'tableId' | 'renderedOffset'>,
+  place: TopicPlace,
+): Promise<void> {
+  const { store } = place
+  const { segment } = segmentKeysOf(place, renderedOffset)
+  const folder = segment.slice(0, segment.lastIndexOf('/') + 1)
+  for await (const { key } of store.list({ prefix: folder, startAfter: segment })) {
+    if (baseOffsetOfKey(key) === undefined) continue
+    const now = await metadata.loadDeadLetterTopic(tableId)
+    if (now?.renderedOffset !== renderedOffset) throw overtaken(tableId, renderedOffset)
+    throw differs(resolveUrl(store.url, key), renderedOffset)
+  }
 }
 
 async function putSegment(place: TopicPlace, written: WrittenSegment): Promise<void> {
@@ -100,18 +126,19 @@ async function putSegment(place: TopicPlace, written: WrittenSegment): Promise<v
   const keys = segmentKeysOf(place, written.baseOffset)
   const [segmentUrl, indexUrl] = [resolveUrl(store.url, keys.segment), resolveUrl(store.url, keys.index)]
   const outcome = await putImmutable(store, segmentUrl, written.segment)
-  if (outcome === 'differs') throw differs(segmentUrl)
+  if (outcome === 'differs') throw differs(segmentUrl, written.baseOffset)
   // A segment much older than its index looks like a broker's orphan, and readers would wait for its replacement (docs/kfs.md).
   if (outcome === 'same' && (await store.head(keys.index)) === undefined)
     await store.put(keys.segment, written.segment)
-  if ((await putImmutable(store, indexUrl, written.index)) === 'differs') throw differs(indexUrl)
+  if ((await putImmutable(store, indexUrl, written.index)) === 'differs')
+    throw differs(indexUrl, written.baseOffset)
 }
 
-function differs(url: string): AppError {
+function differs(url: string, fromOffset: bigint): AppError {
   return new AppError({
     code: 'dead-letter-topic-differs',
     next: 'park',
-    message: `Writing ${url}: another content stands there already, and is left alone. Another deployment or program writes to this topic. Move what is not Tidewater's away; rendering goes on by itself.`,
-    details: { url },
+    message: `Writing ${url}: another content stands there already, and is left alone. Another deployment or program writes to this topic, or the database was restored from a backup that is older than the topic. Move every segment of it from offset ${fromOffset} on away; rendering goes on by itself.`,
+    details: { url, fromOffset },
   })
 }

@@ -43,7 +43,8 @@ const topic = async () =>
 function watch(): readonly string[] {
   const seen: string[] = []
   pipeline.warehouse.before = (operation, key) => {
-    if (key.startsWith(FOLDER) && operation !== 'get') seen.push(`${operation} ${key.slice(-5)}`)
+    if (key.startsWith(FOLDER) && operation !== 'get' && operation !== 'list')
+      seen.push(`${operation} ${key.slice(-5)}`)
   }
   return seen
 }
@@ -246,5 +247,20 @@ describe('another content under a segment’s key', () => {
     expect(await renderNow(pipeline.parts, table, NEVER)).toEqual([])
     expect((await topic())?.lastErrorCode).toBeUndefined()
     expect(await pipeline.audit()).toMatchObject({ topic_records: 1n, topic_gaps: 0n, topic_duplicates: 0n })
+  })
+
+  test('stops it also where it stands beyond what the database knows of, as after a restored backup', async () => {
+    await fail(0, ['a', 'b', 'c'])
+    await pipeline.warehouse.put(keyOf(2, 'kfs'), utf8('of a time that the database has forgotten'))
+    const table = await pipeline.declare()
+    expect(await renderNow(pipeline.parts, table, NEVER)).toEqual([
+      expect.stringMatching(
+        /segment-0+2\.kfs: another content stands there .*every segment of it from offset 0 on/,
+      ),
+    ])
+    expect(await keys()).toEqual([keyOf(2, 'kfs')])
+    await pipeline.warehouse.delete(keyOf(2, 'kfs'))
+    expect(await renderNow(pipeline.parts, table, NEVER)).toEqual([])
+    expect(await pipeline.audit()).toMatchObject({ topic_records: 3n, topic_gaps: 0n, topic_duplicates: 0n })
   })
 })
