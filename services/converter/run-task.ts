@@ -161,6 +161,8 @@ async function handBack(
   })
 
   if (isSegmentGoneOrChanged(error) && task.slices.length === 1 && slice !== undefined) {
+    // Whoever lost its claim may speak of a plan that is past.
+    if (!(await metadata.extendClaim(claim, context.claimLeaseMs))) return { kind: 'fenced', task }
     await metadata.replanPartition({ tableId: task.tableId, topic: slice.topic, partition: slice.partition })
     return failed('replan')
   }

@@ -282,7 +282,7 @@ async function settle(
   const { following, endOffset, broken } = discovery
   const name = `${partition.topic}-${partition.partition}`
   const stop = (code: string, reason: string, details: Readonly<Record<string, unknown>>) =>
-    metadata.stopPartition(idOf(partition), { code, reason, details }).then(() => undefined)
+    metadata.stopPartition(idOf(partition), { code, reason, details }, partition).then(() => undefined)
 
   switch (following.kind) {
     case 'segments':
@@ -292,8 +292,8 @@ async function settle(
       if (broken === undefined || broken.segment.baseOffset < partition.plannedOffset) return undefined
       return stop(broken.error.code, broken.error.message, broken.error.details)
     case 'replaced': {
-      const outcome = await metadata.replanPartition(idOf(partition))
-      if (outcome.kind === 'replanned') return 'moved'
+      const outcome = await metadata.replanPartition(idOf(partition), partition)
+      if (outcome.kind !== 'nothing') return 'moved'
       return stop(
         'segment-replaced',
         `${name}: segment ${following.segment.key} was replaced after its records were committed. The rows of the old object are in the table. Compare the two, then resume, or skip-to an offset.`,

@@ -118,6 +118,9 @@ export interface SourceEnd {
   readonly unplannedSinceMs?: number
 }
 
+/** What a judgement about a partition rests on: when it is not so any more, another process was at work, and the judgement is void. */
+export type SeenPartition = Pick<SourcePartition, 'incarnation' | 'plannedOffset' | 'lastPlanned'>
+
 export interface PartitionId {
   readonly tableId: string
   readonly topic: string
@@ -549,7 +552,10 @@ export interface MetadataStore {
   ): Promise<SourcePartition>
   /** Keeps how far the source goes. An end below what is planned counts as the planned offset; one of a past incarnation is ignored. */
   noteSourceEnds(tableId: string, ends: readonly SourceEnd[]): Promise<void>
-  /** Stops an active partition with a code and a reason, and records the event. Nothing happens when it is stopped already. */
+  /**
+   * Stops an active partition with a code and a reason, and records the event. Nothing happens when it is stopped already, or is not as
+   * it was `seen`.
+   */
   stopPartition(
     id: PartitionId,
     stop: {
@@ -557,6 +563,7 @@ export interface MetadataStore {
       readonly reason: string
       readonly details: Readonly<Record<string, unknown>>
     },
+    seen?: SeenPartition,
   ): Promise<void>
   pausePartition(id: PartitionId, note: OperatorNote): Promise<void>
   /** Makes a paused or stopped partition active again, its parked tasks queued again with their attempts at 0. */
@@ -577,9 +584,13 @@ export interface MetadataStore {
   /**
    * Discovery or a converter found that a planned segment has changed or gone: the partition's slices that are not committed leave
    * their tasks as in `skipTo` (their files never become rows), the planned offset goes back to the watermark and `lastPlanned` to the last segment
-   * below it, so that the next listing plans afresh. `nothing`: all that was planned is committed already.
+   * below it, so that the next listing plans afresh. `nothing`: all that was planned is committed already. `overtaken`: it is not as it
+   * was `seen`.
    */
-  replanPartition(id: PartitionId): Promise<{ readonly kind: 'replanned' | 'nothing' }>
+  replanPartition(
+    id: PartitionId,
+    seen?: SeenPartition,
+  ): Promise<{ readonly kind: 'replanned' | 'nothing' | 'overtaken' }>
   /** Queues one parked task again with its attempts at 0 and makes its partitions active. */
   unparkTask(taskId: string, note: OperatorNote): Promise<{ readonly kind: 'unparked' | 'missing' }>
 

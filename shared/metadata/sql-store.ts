@@ -53,11 +53,12 @@ export function createSqlMetadataStore({ read, write, migrate, close }: Transact
     listPartitions: (tableId, options) => read(() => partitions.listPartitions(tableId, options)),
     registerPartition: input => write(table(input.tableId), () => partitions.registerPartition(input)),
     noteSourceEnds: (tableId, ends) => write(table(tableId), () => sourceEnds.noteSourceEnds(tableId, ends)),
-    stopPartition: (id, stop) => write(table(id.tableId), () => partitions.stopPartition(id, stop)),
+    stopPartition: (id, stop, seen) =>
+      write(table(id.tableId), () => partitions.stopPartition(id, stop, seen)),
     pausePartition: (id, note) => write(table(id.tableId), () => partitions.pausePartition(id, note)),
     resumePartition: (id, note) => write(table(id.tableId), () => partitions.resumePartition(id, note)),
     skipTo: (id, offset, note) => write(table(id.tableId), () => giveUp.skipTo(id, offset, note)),
-    replanPartition: id => write(table(id.tableId), () => giveUp.replanPartition(id)),
+    replanPartition: (id, seen) => write(table(id.tableId), () => giveUp.replanPartition(id, seen)),
     unparkTask: (taskId, note) => write(ofTask(taskId), () => tasks.unparkTask(taskId, note)),
 
     planTask: task => write(table(task.tableId), () => tasks.planTask(task)),

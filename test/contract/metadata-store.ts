@@ -17,6 +17,7 @@ import { describeGivingUp, describeSources, describeTables } from './metadata-st
 import { describeSourceEnds, describeStalls } from './metadata-store-stalls.ts'
 import { describeClaims, describeFailures, describePlanning } from './metadata-store-tasks.ts'
 import { describeDeadLetterTopics } from './metadata-store-topics.ts'
+import { describeZombies } from './metadata-store-zombies.ts'
 
 export function describeMetadataStore(
   name: string,
@@ -44,6 +45,7 @@ export function describeMetadataStore(
     describe('scan reports', () => describeScanReports(open))
     describe('events', () => describeEvents(open))
     describe('figures', () => describeFigures(open))
+    describe('processes that slept past their lease', () => describeZombies(open))
     if (openShared !== undefined)
       describe('several stores on one database', () => describeSharing(openShared))
   })

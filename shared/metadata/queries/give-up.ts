@@ -9,11 +9,11 @@ import { sql } from 'kysely'
 import { invariant } from '../../runtime/errors.ts'
 import type { Row } from '../database.ts'
 import { segmentsFromJson, segmentToJson } from '../json-columns.ts'
-import type { OperatorNote, PartitionId } from '../metadata-store.ts'
+import type { OperatorNote, PartitionId, SeenPartition } from '../metadata-store.ts'
 import { toNumber } from '../rows.ts'
 import { all, change, first, type Steps, sqlStatement, statement } from '../steps.ts'
 import { appendEvent } from './events.ts'
-import { activateSource, nameOf, requireSource, type Source } from './partitions.ts'
+import { activateSource, isAsSeen, nameOf, requireSource, type Source } from './partitions.ts'
 import { raiseVersion } from './tables.ts'
 import { findTaskByKey, finishTask, requeueTask, setSliceState, slicesOf } from './task-rows.ts'
 import { passWatermark } from './watermark.ts'
@@ -86,8 +86,12 @@ export function* skipTo(id: PartitionId, offset: bigint, note: OperatorNote): St
   return { kind: 'skipped', range: { startOffset, endOffset: offset } }
 }
 
-export function* replanPartition(id: PartitionId): Steps<{ readonly kind: 'replanned' | 'nothing' }> {
+export function* replanPartition(
+  id: PartitionId,
+  seen?: SeenPartition,
+): Steps<{ readonly kind: 'replanned' | 'nothing' | 'overtaken' }> {
   const source = yield* requireSource(id)
+  if (!isAsSeen(source, seen)) return { kind: 'overtaken' }
   const { source_key, committed_offset, planned_offset } = source
   if (committed_offset === planned_offset) return { kind: 'nothing' }
   const cancelled = yield* giveUpInFlight(source)

@@ -2,7 +2,8 @@
 import { sql } from 'kysely'
 import { AppError, invariant } from '../../runtime/errors.ts'
 import type { Row } from '../database.ts'
-import type { OperatorNote, PartitionId, SourcePartition } from '../metadata-store.ts'
+import { segmentToJson } from '../json-columns.ts'
+import type { OperatorNote, PartitionId, SeenPartition, SourcePartition } from '../metadata-store.ts'
 import { partitionOf, toNumber } from '../rows.ts'
 import {
   all,
@@ -164,9 +165,19 @@ export interface PartitionStop {
   readonly details: Readonly<Record<string, unknown>>
 }
 
-export function* stopPartition(id: PartitionId, stop: PartitionStop): Steps<void> {
+export function* stopPartition(id: PartitionId, stop: PartitionStop, seen?: SeenPartition): Steps<void> {
   const source = yield* requireSource(id)
-  if (source.state === 'active') yield* stopSource(source, stop)
+  if (source.state === 'active' && isAsSeen(source, seen)) yield* stopSource(source, stop)
+}
+
+export function isAsSeen(source: Source, seen: SeenPartition | undefined): boolean {
+  if (seen === undefined) return true
+  const { incarnation, plannedOffset, lastPlanned } = seen
+  return (
+    toNumber(source.incarnation) === incarnation &&
+    source.planned_offset === plannedOffset &&
+    source.last_planned === (lastPlanned === undefined ? null : segmentToJson(lastPlanned))
+  )
 }
 
 export function* stopSource(source: Source, stop: PartitionStop): Steps<void> {

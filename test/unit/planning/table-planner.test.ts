@@ -84,6 +84,23 @@ describe('what is not finished', () => {
     expect(await pipeline.audit()).toMatchObject({ ...clean, rows: 4n })
   })
 
+  test('a converter that lost its claim gives up no plan for the segment that it saw', async () => {
+    await open()
+    await land(pipeline.source, ids(0, 10))
+    await pipeline.plan({ everything: true })
+    const { metadata } = pipeline
+    const [taskId = ''] = await metadata.listRunnableTasks(1)
+    pipeline.warehouse.after = async () => {
+      pipeline.warehouse.after = undefined
+      await land(pipeline.source, ids(0, 4))
+      pipeline.runtime.advance(3_600_000)
+      const claim = { token: 'another', leaseMs: 60_000, worker: 'another' }
+      expect(await metadata.claimTask(taskId, claim)).toMatchObject({ kind: 'claimed' })
+    }
+    expect(await pipeline.convert()).toMatchObject([{ kind: 'fenced' }])
+    expect(await pipeline.eventTypes()).toEqual([])
+  })
+
   test('a planned last segment that was replaced before it was run is noticed by the next listing', async () => {
     await open()
     await land(pipeline.source, ids(0, 10))
