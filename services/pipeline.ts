@@ -80,7 +80,7 @@ function hasOwnQueue({ config, stages }: Parts): boolean {
 }
 
 function startPlanning({ parts, tables, loops }: Running): void {
-  tables.follow(table => loops.start(signal => planUntilStopped(parts, table, signal)))
+  loops.start(signal => planUntilStopped(parts, tables, signal))
 }
 
 function startFeeding({ parts, loops }: Running): void {
@@ -96,10 +96,8 @@ function startConverting({ parts, tables, loops, handBack }: Running): void {
 }
 
 function startPublishing({ parts, tables, loops }: Running): void {
-  tables.follow(table => {
-    loops.start(signal => publishUntilStopped(parts, table, signal))
-    loops.start(signal => renderUntilStopped(parts, table, signal))
-  })
+  loops.start(signal => publishUntilStopped(parts, tables, signal))
+  loops.start(signal => renderUntilStopped(parts, tables, signal))
 }
 
 function startMaintaining(running: Running): void {

@@ -2,24 +2,39 @@
 import type { DeadLetterTopic } from '../../shared/metadata/metadata-store.ts'
 import { withLease } from '../../shared/metadata/with-lease.ts'
 import { AppError } from '../../shared/runtime/errors.ts'
-import { runLoop } from '../../shared/runtime/loop.ts'
 import { patiently, type Verdict } from '../../shared/runtime/patiently.ts'
 import { type Parts, problemOf } from '../parts.ts'
 import type { DeclaredTable } from '../tables/declare-table.ts'
+import { runTableRounds } from '../tables/table-rounds.ts'
+import type { TableSet } from '../tables/table-set.ts'
 import { topicPlaceOf } from './topic-place.ts'
 import { writeTopic } from './write-topic.ts'
 
+/** Topics rendered at once by one process. */
+const MAX_RENDERED_AT_ONCE = 4
+/** How often it is asked which topics lack dead letters, where commit intervals are longer. */
+const MAX_TICK_MS = 1_000
+
 export async function renderUntilStopped(
   parts: Parts,
-  table: DeclaredTable,
+  tables: Pick<TableSet, 'all'>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { runtime } = parts
-  const intervalMs = table.config.commitIntervalMs
-  const onFailure = problemOf(parts, RENDERING, { table: table.config.name })
-  await runLoop({ runtime, signal, intervalMs, onFailure }, async () => {
-    await renderRound(parts, table, signal)
-    return { again: false }
+  const intervals = parts.config.tables.map(table => table.commitIntervalMs)
+  await runTableRounds<DeclaredTable, true>({
+    runtime: parts.runtime,
+    signal,
+    tickMs: Math.min(MAX_TICK_MS, ...intervals),
+    maxAtOnce: MAX_RENDERED_AT_ONCE,
+    all: () => new Map(tables.all().map(table => [table.deadLetters.tableId, table])),
+    choose: async () =>
+      new Map((await parts.metadata.listUnrenderedTopics()).map(tableId => [tableId, true])),
+    async round(table) {
+      await renderRound(parts, table, signal)
+      return table.config.commitIntervalMs
+    },
+    onFailure: (error, table) =>
+      problemOf(parts, RENDERING, table === undefined ? {} : { table: table.config.name })(error),
   })
 }
 

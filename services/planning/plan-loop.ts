@@ -1,32 +1,60 @@
-/** Runs the planner of one table: for ever, or until everything that had landed is planned. */
+/** Runs the planners of tables: for ever, or until everything that had landed is planned. */
+import type { PlanningState } from '../../shared/metadata/metadata-store.ts'
 import { AppError, invariant } from '../../shared/runtime/errors.ts'
-import { runLoop } from '../../shared/runtime/loop.ts'
 import { hasMovingTasks } from '../converter/convert-loop.ts'
 import { describeMissingTopic } from '../discovery/missing-topic.ts'
 import { type Parts, problemOf } from '../parts.ts'
 import type { DeclaredTable } from '../tables/declare-table.ts'
+import { runTableRounds } from '../tables/table-rounds.ts'
+import type { TableSet } from '../tables/table-set.ts'
+import { createPlanShares } from './plan-shares.ts'
 import {
   createTablePlanner,
   type RoundOptions,
   type RoundReport,
+  type TablePlanner,
   type WaitingSegment,
 } from './table-planner.ts'
 
 /** Rounds in a row that may fail before a batch run gives up. */
 const MAX_FAILED_ROUNDS = 5
 
+/** Tables whose partitions are listed at once by one process. */
+const MAX_PLANNED_AT_ONCE = 16
+
 export async function planUntilStopped(
   parts: Parts,
-  table: DeclaredTable,
+  tables: Pick<TableSet, 'all'>,
   signal: AbortSignal,
 ): Promise<void> {
-  const round = roundsOf(parts, table)
-  const { pollIntervalMs: intervalMs } = parts.config.limits
-  const onFailure = problemOf(parts, 'planning', { table: table.config.name })
-  await runLoop({ runtime: parts.runtime, signal, intervalMs, onFailure }, async () => {
-    await round({})
-    return { again: false }
-  })
+  const planners = new Map<string, TablePlanner>()
+  const shares = createPlanShares(parts)
+  try {
+    await runTableRounds<DeclaredTable, PlanningState>({
+      runtime: parts.runtime,
+      signal,
+      tickMs: parts.config.limits.pollIntervalMs,
+      maxAtOnce: MAX_PLANNED_AT_ONCE,
+      all: () => new Map(tables.all().map(table => [table.rows.tableId, table])),
+      async choose(due) {
+        const held = await shares.held()
+        const ids = [...due.keys()].filter(held)
+        if (ids.length === 0) return new Map()
+        return new Map((await parts.metadata.loadPlanningStates(ids)).map(state => [state.tableId, state]))
+      },
+      async round(table, state) {
+        const planner = planners.get(state.tableId) ?? plannerOf(parts, table)
+        planners.set(state.tableId, planner)
+        const report = await planner.roundFrom(state)
+        reportRound(parts, table, report)
+        return report.quietMs
+      },
+      onFailure: (error, table) =>
+        problemOf(parts, 'planning', table === undefined ? {} : { table: table.config.name })(error),
+    })
+  } finally {
+    await shares.leave().catch(problemOf(parts, 'planning'))
+  }
 }
 
 export interface PlannedAll {
@@ -81,11 +109,31 @@ export async function noteMissingTopic(parts: Parts, { config }: DeclaredTable):
   if (what !== undefined) parts.report({ kind: 'waiting', table: config.name, what })
 }
 
-/** The planner of one table, as the configuration wants it. */
+/** Rounds of one table, for whoever plans it now. */
 export function roundsOf(
   parts: Parts,
-  { config, rows }: DeclaredTable,
+  table: DeclaredTable,
 ): (options: RoundOptions) => Promise<RoundReport | undefined> {
+  const planner = plannerOf(parts, table)
+  return async options => {
+    const report = await planner.round(options)
+    if (report !== undefined) reportRound(parts, table, report)
+    return report
+  }
+}
+
+function reportRound(
+  parts: Parts,
+  { config }: DeclaredTable,
+  { listingMs, plannedTasks }: RoundReport,
+): void {
+  if (listingMs !== undefined)
+    parts.report({ kind: 'measured', measure: { step: 'listing', durationMs: listingMs } })
+  if (plannedTasks > 0) parts.report({ kind: 'planned', table: config.name, tasks: plannedTasks })
+}
+
+/** The planner of one table, as the configuration wants it. */
+function plannerOf(parts: Parts, { config, rows }: DeclaredTable): TablePlanner {
   const { limits, sources } = parts.config
   const sourceConfig = sources.find(source => source.name === config.source)
   const source = parts.sources.get(config.source)
@@ -93,7 +141,7 @@ export function roundsOf(
     sourceConfig !== undefined && source !== undefined,
     `table ${config.name} names a configured source`,
   )
-  const planner = createTablePlanner({
+  return createTablePlanner({
     ...parts,
     table: rows,
     source,
@@ -109,12 +157,4 @@ export function roundsOf(
       maxTasksInFlight: limits.maxTasksInFlight,
     },
   })
-  return async options => {
-    const report = await planner.round(options)
-    if (report?.listingMs !== undefined)
-      parts.report({ kind: 'measured', measure: { step: 'listing', durationMs: report.listingMs } })
-    if (report !== undefined && report.plannedTasks > 0)
-      parts.report({ kind: 'planned', table: config.name, tasks: report.plannedTasks })
-    return report
-  }
 }

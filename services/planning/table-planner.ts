@@ -9,6 +9,7 @@ import type { StartFromConfig } from '../../shared/config/config.ts'
 import type {
   MetadataStore,
   PartitionId,
+  PlanningState,
   SourceEnd,
   SourcePartition,
   TableDetail,
@@ -16,6 +17,7 @@ import type {
 import { withLease } from '../../shared/metadata/with-lease.ts'
 import type { ObjectStore } from '../../shared/object-store/object-store.ts'
 import type { TaskQueue } from '../../shared/queue/task-queue.ts'
+import { invariant } from '../../shared/runtime/errors.ts'
 import { mapBounded } from '../../shared/runtime/map-bounded.ts'
 import type { Runtime } from '../../shared/runtime/runtime.ts'
 import {
@@ -29,8 +31,8 @@ import { cutTasks, type PendingPartition } from './plan.ts'
 
 /** Partitions listed at once by one table. */
 const MAX_CONCURRENT_LISTINGS = 16
-/** New partitions are looked for every so many rounds. */
-const ROUNDS_BETWEEN_FOLDER_LISTINGS = 10
+/** New partitions are looked for this many times more seldom than new segments of busy ones. */
+const POLLS_PER_FOLDER_LISTING = 10
 const ACCOUNTS_PER_PAGE = 500
 
 export interface PlannerSettings {
@@ -69,12 +71,14 @@ export interface RoundOptions {
 export interface RoundReport {
   /** Whether another round may find more to plan without anything new landing. */
   readonly more: boolean
-  /** Whether some partition begins elsewhere now, so that the next round lists it from there. */
+  /** Whether some partition begins elsewhere now, or another process planned some of it, so that the next round lists it from there. */
   readonly moved: boolean
   readonly plannedTasks: number
   readonly waiting: readonly WaitingSegment[]
   /** How long listing took; absent when no partition was due. */
   readonly listingMs?: number
+  /** How long nothing can come up that another round would act on, but for what people do to a partition that is at rest. */
+  readonly quietMs: number
 }
 
 /** What lies at the end of a partition and cannot be taken yet. */
@@ -94,29 +98,30 @@ interface Attention {
 export interface TablePlanner {
   /** `undefined` when another process is at it; what it plans, any converts. */
   round(options: RoundOptions): Promise<RoundReport | undefined>
+  /** A round of whoever sees to it that no other process is at it, with the table's state as it was just read. */
+  roundFrom(state: PlanningState): Promise<RoundReport>
 }
 
 export function createTablePlanner(context: PlannerContext): TablePlanner {
+  const { pollIntervalMs } = context.settings
   const attention = new Map<number, Attention>()
-  let roundsToFolderListing = 0
+  const folder: Attention = { nextPollMs: 0, intervalMs: pollIntervalMs * POLLS_PER_FOLDER_LISTING }
 
   const round = (options: RoundOptions): Promise<RoundReport | undefined> =>
-    withLease(context, `plan:${context.table.tableId}`, () => discoverAndPlan(options))
+    withLease(context, `plan:${context.table.tableId}`, async () =>
+      discoverAndPlan(await loadState(context), options),
+    )
 
-  async function discoverAndPlan(options: RoundOptions): Promise<RoundReport> {
-    const { metadata, table, runtime, settings } = context
-    const failures: unknown[] = []
-    if (roundsToFolderListing-- <= 0) {
-      failures.push(...(await registerNewPartitions(context)))
-      // After a failure the very next round looks again: a batch run has no tenth one.
-      roundsToFolderListing = failures.length > 0 ? 0 : ROUNDS_BETWEEN_FOLDER_LISTINGS - 1
-    }
+  async function discoverAndPlan(before: PlanningState, options: RoundOptions): Promise<RoundReport> {
+    const { runtime, settings } = context
+    const { state, failures } = await lookForPartitions(before)
+    const { partitions } = state
     const nowMs = runtime.nowMs()
-    const partitions = await metadata.listPartitions(table.tableId)
-    const inFlight = await tasksInFlight(partitions)
+    const inFlight = movingTasks(state)
     const maxTasks = settings.maxTasksInFlight - inFlight
     // A backlog is not listed again and again while converters catch up with what is planned of it.
-    if (maxTasks <= 0) return { more: true, moved: false, plannedTasks: 0, waiting: [] }
+    if (maxTasks <= 0)
+      return { more: true, moved: false, plannedTasks: 0, waiting: [], quietMs: pollIntervalMs }
     const due = partitions.filter(
       partition =>
         partition.state === 'active' &&
@@ -127,20 +132,46 @@ export function createTablePlanner(context: PlannerContext): TablePlanner {
     const listingMs = runtime.monotonicMs() - startedMs
     await noteEnds(visits)
     const pending = visits.map(visited => visited.pending).filter(found => found !== undefined)
-    const plannedTasks = await plan(pending, {
+    const { plannedTasks, isStale } = await plan(pending, {
       ...options,
       maxTasks,
       maxFresh: MAX_FRESH_TASKS - inFlight,
     })
     failures.push(...visits.map(visited => visited.failure).filter(failure => failure !== undefined))
     if (failures.length > 0) throw failures[0]
+    const moved = isStale || visits.some(visited => visited.moved)
     return {
-      more: pending.length > 0 || visits.some(visited => visited.moved),
-      moved: visits.some(visited => visited.moved),
+      more: pending.length > 0 || moved,
+      moved,
       plannedTasks,
       waiting: visits.flatMap(visited => visited.waiting),
       ...(due.length > 0 && { listingMs }),
+      quietMs: pending.length > 0 || moved ? pollIntervalMs : quietMsOf(partitions),
     }
+  }
+
+  /** New partitions are planned in the same round. After a failure the very next round looks again: a batch run may have few. */
+  async function lookForPartitions(
+    state: PlanningState,
+  ): Promise<{ readonly state: PlanningState; readonly failures: unknown[] }> {
+    const nowMs = context.runtime.nowMs()
+    if (folder.nextPollMs > nowMs) return { state, failures: [] }
+    const known = new Set(state.partitions.map(partition => partition.partition))
+    const { registered, failures } = await registerNewPartitions(context, known)
+    folder.nextPollMs = failures.length > 0 ? 0 : nowMs + folder.intervalMs
+    return { state: registered > 0 ? await loadState(context) : state, failures: [...failures] }
+  }
+
+  /** While a task is under way or something rests, what comes next is looked for in the database at every poll, which lists nothing. */
+  function quietMsOf(partitions: readonly SourcePartition[]): number {
+    const isQuiet = ({ state, plannedOffset, committedOffset }: SourcePartition) =>
+      state === 'active' && plannedOffset === committedOffset
+    if (!partitions.every(isQuiet)) return pollIntervalMs
+    const polls = partitions.map(partition => attentionTo(partition).nextPollMs)
+    // Without a partition there is only the folder; with some it is listed along with them.
+    const nextMs =
+      (partitions.length === 0 ? folder.nextPollMs : Math.min(...polls)) - context.runtime.nowMs()
+    return Math.min(Math.max(nextMs, pollIntervalMs), context.settings.pollIntervalMaxMs)
   }
 
   async function noteEnds(visits: readonly Visit[]): Promise<void> {
@@ -149,11 +180,9 @@ export function createTablePlanner(context: PlannerContext): TablePlanner {
   }
 
   /** What a stopped partition has in flight waits for a person, and must not hold up the others (DESIGN invariant 4). */
-  async function tasksInFlight(partitions: readonly SourcePartition[]): Promise<number> {
-    const counts = await context.metadata.countTasks(context.table.tableId)
-    const all = counts.queued + counts.claimed + counts.staged + counts.parked
+  function movingTasks({ partitions, tasksInFlight }: PlanningState): number {
     const resting = partitions.filter(partition => partition.state !== 'active')
-    return Math.max(0, all - resting.reduce((sum, partition) => sum + partition.tasksInFlight, 0))
+    return Math.max(0, tasksInFlight - resting.reduce((sum, partition) => sum + partition.tasksInFlight, 0))
   }
 
   /** A partition that cannot be listed fails the round only after the others were planned. */
@@ -208,9 +237,9 @@ export function createTablePlanner(context: PlannerContext): TablePlanner {
   async function plan(
     pending: readonly PendingPartition[],
     options: RoundOptions & { readonly maxTasks: number; readonly maxFresh: number },
-  ): Promise<number> {
+  ): Promise<{ readonly plannedTasks: number; readonly isStale: boolean }> {
     const { metadata, table, settings, queue, runtime } = context
-    if (pending.length === 0) return 0
+    if (pending.length === 0) return { plannedTasks: 0, isStale: false }
     const cut = cutTasks(pending, {
       taskTargetBytes: settings.taskTargetBytes,
       commitIntervalMs: settings.commitIntervalMs,
@@ -235,10 +264,16 @@ export function createTablePlanner(context: PlannerContext): TablePlanner {
     }
     // What is more than that is a backlog, and waits for the table's turn: the sweep queues it.
     await queue.enqueue(planned.slice(0, Math.max(0, options.maxFresh)), 'fresh')
-    return planned.length
+    return { plannedTasks: planned.length, isStale: planned.length < cut.length }
   }
 
-  return { round }
+  return { round, roundFrom: state => discoverAndPlan(state, {}) }
+}
+
+async function loadState({ metadata, table }: PlannerContext): Promise<PlanningState> {
+  const [state] = await metadata.loadPlanningStates([table.tableId])
+  invariant(state !== undefined, `the state of table ${table.name} was asked for`)
+  return state
 }
 
 interface Visit {
@@ -360,16 +395,15 @@ function pendingOf(partition: SourcePartition, found: Found, waitingSinceMs: num
  * A partition without a row begins where `start_from` says; its first segments are planned in the same round. Answers with what failed:
  * one partition that cannot be listed does not hold up the others.
  */
-async function registerNewPartitions(context: PlannerContext): Promise<readonly unknown[]> {
-  const failures: unknown[] = []
-  await registerEach(context, failures).catch((failure: unknown) => failures.push(failure))
-  return failures
-}
-
-async function registerEach(context: PlannerContext, failures: unknown[]): Promise<void> {
+async function registerNewPartitions(
+  context: PlannerContext,
+  known: ReadonlySet<number>,
+): Promise<{ readonly registered: number; readonly failures: readonly unknown[] }> {
   const { metadata, table, settings, source, runtime } = context
-  const known = new Set((await metadata.listPartitions(table.tableId)).map(partition => partition.partition))
-  const numbers = (await listPartitionNumbers(source, settings.topic)).filter(number => !known.has(number))
+  const failures: unknown[] = []
+  let registered = 0
+  const note = (failure: unknown) => void failures.push(failure)
+  const numbers = await listPartitionNumbers(source, settings.topic).catch(note)
   const register = async (partition: number) => {
     const firstOffset = await discoverStart({
       store: source,
@@ -388,10 +422,11 @@ async function registerEach(context: PlannerContext, failures: unknown[]): Promi
       incarnation: 0,
       firstOffset,
     })
+    registered++
   }
-  await mapBounded(numbers, MAX_CONCURRENT_LISTINGS, partition =>
-    register(partition).catch((failure: unknown) => void failures.push(failure)),
-  )
+  const added = (numbers ?? []).filter(number => !known.has(number))
+  await mapBounded(added, MAX_CONCURRENT_LISTINGS, partition => register(partition).catch(note))
+  return { registered, failures }
 }
 
 async function isConverted(

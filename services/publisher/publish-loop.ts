@@ -1,26 +1,63 @@
 /** Publishes a declared table and its dead letters: at every commit interval, or now. */
 import { AppError, invariant } from '../../shared/runtime/errors.ts'
-import { runLoop } from '../../shared/runtime/loop.ts'
 import { patiently, type Verdict } from '../../shared/runtime/patiently.ts'
 import { factsOf, type Parts, problemOf } from '../parts.ts'
 import type { DeclaredTable } from '../tables/declare-table.ts'
+import { runTableRounds } from '../tables/table-rounds.ts'
+import type { TableSet } from '../tables/table-set.ts'
 import { type PublishOutcome, publishTable } from './publish-table.ts'
 
+/** Tables published at once by one process. */
+const MAX_PUBLISHED_AT_ONCE = 8
+/** How often it is asked which tables have something new, where commit intervals are longer. */
+const MAX_TICK_MS = 1_000
+
+/**
+ * A table is published as soon as it has something new, and at most once in its commit interval. Rows and dead letters each on their own:
+ * trouble with the ones does not hold up the others.
+ */
 export async function publishUntilStopped(
   parts: Parts,
-  table: DeclaredTable,
+  tables: Pick<TableSet, 'all'>,
   signal: AbortSignal,
 ): Promise<void> {
-  const intervalMs = table.config.commitIntervalMs
-  // Each on its own: trouble with the rows does not hold up the dead letters.
-  const loops = namesOf(table).map(name => {
-    const onFailure = problemOf(parts, 'publishing', { table: name })
-    return runLoop({ runtime: parts.runtime, signal, intervalMs, onFailure }, async () => {
+  const intervals = parts.config.tables.map(table => table.commitIntervalMs)
+  await runTableRounds<Published, true>({
+    runtime: parts.runtime,
+    signal,
+    tickMs: Math.min(MAX_TICK_MS, ...intervals),
+    maxAtOnce: MAX_PUBLISHED_AT_ONCE,
+    all: () => new Map(tables.all().flatMap(table => publishedOf(table).map(one => [one.tableId, one]))),
+    choose: due => chooseUnpublished(parts, due),
+    async round({ table, name }) {
       await publishAndReport(parts, table, name)
-      return { again: false }
-    })
+      return table.config.commitIntervalMs
+    },
+    onFailure: (error, one) =>
+      problemOf(parts, 'publishing', one === undefined ? {} : { table: one.name })(error),
   })
-  await Promise.all(loops)
+}
+
+interface Published {
+  readonly tableId: string
+  readonly name: string
+  readonly table: DeclaredTable
+}
+
+function publishedOf(table: DeclaredTable): readonly Published[] {
+  return [table.rows, table.deadLetters].map(({ tableId, name }) => ({ tableId, name, table }))
+}
+
+/** A catalog that a table is not in shows nothing of it, and should not. */
+async function chooseUnpublished(
+  { metadata, catalogs }: Parts,
+  due: ReadonlyMap<string, Published>,
+): Promise<ReadonlyMap<string, true>> {
+  const { uncut, unshown } = await metadata.listUnpublished([...catalogs.keys()])
+  const missing = unshown.filter(({ tableId, catalog }) =>
+    due.get(tableId)?.table.config.catalogs.includes(catalog),
+  )
+  return new Map([...uncut, ...missing.map(({ tableId }) => tableId)].map(tableId => [tableId, true]))
 }
 
 /** Answers with what could not be published, in words. */

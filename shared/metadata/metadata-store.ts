@@ -525,6 +525,32 @@ export interface DeadLetterFile {
   readonly fileSizeBytes: bigint
 }
 
+/** A request for a share of the leases of a group. */
+export interface LeaseShare {
+  readonly group: string
+  /** Of all leases of the group, the same from every holder. */
+  readonly names: readonly string[]
+  readonly holder: string
+  readonly ttlMs: number
+}
+
+/** What there is to publish: ids of tables. */
+export interface Unpublished {
+  /** Their files differ from what their last snapshot shows, or a snapshot is unfinished. */
+  readonly uncut: readonly string[]
+  /** The catalog does not show the newest snapshot, or nothing of the table yet, or a publication there is unfinished. */
+  readonly unshown: readonly { readonly tableId: string; readonly catalog: string }[]
+}
+
+/** What planning a table begins with. */
+export interface PlanningState {
+  readonly tableId: string
+  /** The current life of each, as `listPartitions` answers them. */
+  readonly partitions: readonly SourcePartition[]
+  /** Tasks planned and not over: queued, claimed, staged or parked. */
+  readonly tasksInFlight: number
+}
+
 export interface MetadataStore {
   /** Brings the schema up to date; safe when several processes start at once. */
   migrate(): Promise<void>
@@ -542,6 +568,8 @@ export interface MetadataStore {
   setTableState(tableId: string, state: 'active' | 'paused', note: OperatorNote): Promise<void>
 
   // Sources. A new incarnation is registered with a higher number once nothing of the old one is in flight.
+  /** Of each of the tables, in the order given; the number of statements hardly depends on theirs. */
+  loadPlanningStates(tableIds: readonly string[]): Promise<readonly PlanningState[]>
   /** The current incarnation of each partition, or with `pastIncarnations` all of them; order (topic, partition, incarnation). */
   listPartitions(
     tableId: string,
@@ -668,6 +696,8 @@ export interface MetadataStore {
   loadDeadLetterTopic(tableId: string): Promise<DeadLetterTopic | undefined>
   /** All that were declared. */
   listDeadLetterTopics(): Promise<readonly DeadLetterTopic[]>
+  /** Ids of the dead-letter tables whose declared topic lacks dead letters that are committed. */
+  listUnrenderedTopics(): Promise<readonly string[]>
   /** In offset order, beginning with the one that holds `fromOffset`. */
   listDeadLetterFiles(
     tableId: string,
@@ -770,6 +800,9 @@ export interface MetadataStore {
     },
   ): Promise<void>
 
+  /** Tables with something that no snapshot shows yet, and those of which a catalog does not show the newest snapshot, or nothing yet. */
+  listUnpublished(catalogs: readonly string[]): Promise<Unpublished>
+
   // What a catalog shows: tables whose publication there has a metadata location, whatever tidewater.yaml says by now.
   findPublishedTable(catalog: string, name: string): Promise<PublishedTable | undefined>
   listPublishedNames(catalog: string, query: PublishedNamesQuery): Promise<PublishedNames>
@@ -781,6 +814,13 @@ export interface MetadataStore {
     ttlMs: number,
   ): Promise<{ readonly fencingToken: bigint } | undefined>
   releaseLease(name: string, holder: string): Promise<void>
+  /**
+   * The leases of a group are shared out evenly among the holders that ask for them again before `ttlMs` is over. Renews what the holder
+   * has, takes what is free up to its share, gives back what is beyond it; answers the names that it holds now.
+   */
+  shareLeases(share: LeaseShare): Promise<readonly string[]>
+  /** What the holder has of the group is free at once. */
+  leaveLeases(group: string, holder: string): Promise<void>
 
   // Reports of scans, bounded to the newest `MAX_SCAN_REPORTS`.
   appendScanReport(report: NewScanReport): Promise<void>

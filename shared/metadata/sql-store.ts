@@ -21,6 +21,7 @@ import * as snapshots from './queries/snapshots.ts'
 import * as sourceEnds from './queries/source-ends.ts'
 import * as tables from './queries/tables.ts'
 import * as tasks from './queries/tasks.ts'
+import * as waiting from './queries/waiting-work.ts'
 import { listOperatorSkips } from './queries/watermark.ts'
 import { type Lock, now, type Steps } from './steps.ts'
 
@@ -50,6 +51,7 @@ export function createSqlMetadataStore({ read, write, migrate, close }: Transact
     setTableState: (tableId, state, note) =>
       write(table(tableId), () => tables.setTableState(tableId, state, note)),
 
+    loadPlanningStates: tableIds => read(() => waiting.loadPlanningStates(tableIds)),
     listPartitions: (tableId, options) => read(() => partitions.listPartitions(tableId, options)),
     registerPartition: input => write(table(input.tableId), () => partitions.registerPartition(input)),
     noteSourceEnds: (tableId, ends) => write(table(tableId), () => sourceEnds.noteSourceEnds(tableId, ends)),
@@ -81,6 +83,7 @@ export function createSqlMetadataStore({ read, write, migrate, close }: Transact
       write(table(tableId), () => topics.declareTopic(tableId, place)),
     loadDeadLetterTopic: tableId => read(() => topics.loadTopic(tableId)),
     listDeadLetterTopics: () => read(() => topics.listTopics()),
+    listUnrenderedTopics: () => read(() => waiting.listUnrenderedTopics()),
     listDeadLetterFiles: (tableId, page) => read(() => topics.listTopicFiles(tableId, page)),
     planDeadLetterSegment: (tableId, range) =>
       write(table(tableId), () => topics.planSegment(tableId, range)),
@@ -120,11 +123,14 @@ export function createSqlMetadataStore({ read, write, migrate, close }: Transact
     failPublication: (tableId, catalog, failure) =>
       write(table(tableId), () => publications.failPublication(tableId, catalog, failure)),
 
+    listUnpublished: catalogs => read(() => waiting.listUnpublished(catalogs)),
     findPublishedTable: (catalog, name) => read(() => findPublishedTable(catalog, name)),
     listPublishedNames: (catalog, query) => read(() => listPublishedNames(catalog, query)),
 
     acquireLease: (name, holder, ttlMs) => write(lease(name), () => leases.acquireLease(name, holder, ttlMs)),
     releaseLease: (name, holder) => write(lease(name), () => leases.releaseLease(name, holder)),
+    shareLeases: share => write(lease(share.group), () => leases.shareLeases(share)),
+    leaveLeases: (group, holder) => write(lease(group), () => leases.leaveLeases(group, holder)),
 
     appendScanReport: report => write({ on: 'nothing' }, () => appendScanReport(report)),
     listScanReports: filter => read(() => listScanReports(filter)),

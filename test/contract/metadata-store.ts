@@ -17,6 +17,7 @@ import { describeGivingUp, describeSources, describeTables } from './metadata-st
 import { describeSourceEnds, describeStalls } from './metadata-store-stalls.ts'
 import { describeClaims, describeFailures, describePlanning } from './metadata-store-tasks.ts'
 import { describeDeadLetterTopics } from './metadata-store-topics.ts'
+import { describeLeaseShares, describeWaitingWork } from './metadata-store-waiting.ts'
 import { describeZombies } from './metadata-store-zombies.ts'
 
 export function describeMetadataStore(
@@ -42,6 +43,8 @@ export function describeMetadataStore(
     describe('publications', () => describePublications(open))
     describe('published tables', () => describePublishedTables(open))
     describe('leases', () => describeLeases(open))
+    describe('lease shares', () => describeLeaseShares(open))
+    describe('waiting work', () => describeWaitingWork(open))
     describe('scan reports', () => describeScanReports(open))
     describe('events', () => describeEvents(open))
     describe('figures', () => describeFigures(open))

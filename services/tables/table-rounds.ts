@@ -1,0 +1,103 @@
+/**
+ * One loop for all tables of a process: at every tick it asks once which of those whose time has come have something to do, and runs the
+ * rounds of these, a few at once. What is idle costs its part of one question, and a table that is slow holds up no other.
+ */
+import { AppError } from '../../shared/runtime/errors.ts'
+import { runLoop } from '../../shared/runtime/loop.ts'
+import type { Runtime } from '../../shared/runtime/runtime.ts'
+
+/** Longest pause of a table after failures in a row. */
+const MAX_PAUSE_MS = 30_000
+
+export interface TableRounds<T, Input> {
+  readonly runtime: Runtime
+  readonly signal: AbortSignal
+  readonly tickMs: number
+  readonly maxAtOnce: number
+  /** Those that there are by now, by an id of each. */
+  readonly all: () => ReadonlyMap<string, T>
+  /** Of those whose time has come, the ones with something to do; the others are asked about again at the next tick. */
+  readonly choose: (due: ReadonlyMap<string, T>) => Promise<ReadonlyMap<string, Input>>
+  /** Answers how long after its beginning the table's time comes again. */
+  readonly round: (one: T, input: Input) => Promise<number>
+  /** Without a table: the question failed. */
+  readonly onFailure: (error: unknown, one?: T) => void
+}
+
+interface Place {
+  dueMs: number
+  failures: number
+  /** Has a round, or waits for its turn. */
+  isBusy: boolean
+}
+
+/** Throws what is fatal, after the rounds under way have ended. */
+export async function runTableRounds<T, Input>(rounds: TableRounds<T, Input>): Promise<void> {
+  const { runtime, signal: outer, tickMs, onFailure } = rounds
+  const stop = new AbortController()
+  const signal = AbortSignal.any([outer, stop.signal])
+  const places = new Map<string, Place>()
+  const line = createLine(rounds.maxAtOnce)
+  const fatal: unknown[] = []
+
+  async function runOne(one: T, place: Place, input: Input): Promise<void> {
+    const beganMs = runtime.monotonicMs()
+    let nextMs: number
+    try {
+      nextMs = signal.aborted ? 0 : await rounds.round(one, input)
+      place.failures = 0
+    } catch (error) {
+      if (error instanceof AppError && error.next === 'fatal') {
+        fatal.push(error)
+        stop.abort()
+      } else onFailure(error, one)
+      nextMs =
+        Math.min(MAX_PAUSE_MS, tickMs * 2 ** Math.min(place.failures++, 10)) * (0.5 + runtime.random() / 2)
+    }
+    place.dueMs = beganMs + nextMs
+    place.isBusy = false
+  }
+
+  await runLoop({ runtime, signal, intervalMs: tickMs, onFailure: error => onFailure(error) }, async () => {
+    const nowMs = runtime.monotonicMs()
+    const all = rounds.all()
+    const due = new Map([...all].filter(([id]) => isDue(places.get(id), nowMs)))
+    if (due.size === 0) return { again: false }
+    for (const [id, input] of await rounds.choose(due)) {
+      const one = due.get(id)
+      if (one === undefined) continue
+      const place = places.get(id) ?? { dueMs: 0, failures: 0, isBusy: false }
+      places.set(id, place)
+      place.isBusy = true
+      line.add(() => runOne(one, place, input))
+    }
+    return { again: false }
+  })
+  await line.end()
+  if (fatal.length > 0) throw fatal[0]
+}
+
+function isDue(place: Place | undefined, nowMs: number): boolean {
+  return place === undefined || (!place.isBusy && place.dueMs <= nowMs)
+}
+
+/** Runs what is added in its order, `most` at once. */
+function createLine(most: number) {
+  const waiting: (() => Promise<void>)[] = []
+  const lanes = new Set<Promise<void>>()
+  async function lane(): Promise<void> {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await next()
+  }
+  return {
+    add(work: () => Promise<void>): void {
+      waiting.push(work)
+      if (lanes.size >= most) return
+      const added: Promise<void> = lane().finally(() => lanes.delete(added))
+      lanes.add(added)
+    },
+    /** When all that was added has run. */
+    async end(): Promise<void> {
+      while (lanes.size > 0) await Promise.all(lanes)
+    },
+  }
+}
