@@ -1,5 +1,5 @@
 /** The instruments that this process counts with, made from the table of metrics. Names and labels are checked where they are used. */
-import { Counter, Histogram, type Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import { invariant } from '../../shared/runtime/errors.ts'
 import { type LabelsOf, METRICS, type MetricName } from './metric-table.ts'
 
@@ -8,7 +8,11 @@ export interface Instruments {
   observe<N extends MetricName<'histogram'>>(name: N, labels: LabelsOf<N>, seconds: number): void
 }
 
-export function makeInstruments(registry: Registry): Instruments {
+/** `gauges` are asked at each scrape. */
+export function makeInstruments(
+  registry: Registry,
+  gauges: Readonly<Record<string, () => number>> = {},
+): Instruments {
   const counters = new Map<string, Counter>()
   const histograms = new Map<string, Histogram>()
   for (const metric of METRICS) {
@@ -16,7 +20,15 @@ export function makeInstruments(registry: Registry): Instruments {
     const { name, help } = metric
     const options = { name, help, labelNames: [...metric.labels], registers: [registry] }
     if (metric.type === 'counter') counters.set(name, new Counter(options))
-    else histograms.set(name, new Histogram({ ...options, buckets: [...metric.buckets] }))
+    else if (metric.type === 'gauge') {
+      const read = gauges[name]
+      new Gauge({
+        ...options,
+        collect() {
+          if (read !== undefined) this.set(read())
+        },
+      })
+    } else histograms.set(name, new Histogram({ ...options, buckets: [...metric.buckets] }))
   }
   return {
     add: (name, labels, amount) => made(counters, name).inc(labels, amount),

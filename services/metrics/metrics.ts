@@ -5,15 +5,20 @@
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { type Parts, problemOf } from '../parts.ts'
 import type { Progress } from '../progress.ts'
+import type { ConversionMeter } from '../scaling/conversion-meter.ts'
 import { makeInstruments } from './instruments.ts'
 import { observeProgress } from './observe-progress.ts'
 import { renderSamples, type Sample } from './render-samples.ts'
 import { samplesOf } from './samples.ts'
+import { scalingSamples } from './scaling-samples.ts'
 
 /** Scrapes within this time share one pass over the database, so that scraping cannot be used as load. */
 const FIGURES_FRESH_MS = 5_000
 
-export type MetricsContext = Pick<Parts, 'metadata' | 'runtime' | 'report'>
+export type MetricsContext = Pick<Parts, 'config' | 'metadata' | 'runtime' | 'report'> & {
+  /** Of the conversions of this process; without it there are none. */
+  readonly meter?: Pick<ConversionMeter, 'utilisation'>
+}
 
 export interface Metrics {
   /** Takes what a pipeline reports (`Parts.report`). */
@@ -24,10 +29,11 @@ export interface Metrics {
 }
 
 export function createMetrics(context: MetricsContext): Metrics {
-  const { metadata, runtime } = context
+  const { config, metadata, runtime } = context
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
-  const instruments = makeInstruments(registry)
+  const utilisation = () => context.meter?.utilisation() ?? 0
+  const instruments = makeInstruments(registry, { tidewater_worker_utilisation: utilisation })
   const reportFailure = problemOf(context, 'reading metrics')
   let read: { readonly text: string; readonly atMs: number } | undefined
   let underWay: Promise<string> | undefined
@@ -40,16 +46,21 @@ export function createMetrics(context: MetricsContext): Metrics {
     return `${read.text}${await registry.metrics()}`
   }
 
+  async function readDatabase(): Promise<readonly Sample[]> {
+    const tables = samplesOf(await metadata.readFigures())
+    return [...tables, ...scalingSamples(await metadata.readScaling(), config.scaling)]
+  }
+
   async function readSamples(): Promise<readonly Sample[]> {
     const startedMs = runtime.monotonicMs()
-    const figures = await metadata.readFigures().catch((error: unknown) => {
+    const samples = await readDatabase().catch((error: unknown) => {
       reportFailure(error)
       return undefined
     })
     const value = (runtime.monotonicMs() - startedMs) / 1000
     return [
-      ...(figures === undefined ? [] : samplesOf(figures)),
-      { name: 'tidewater_metadata_readable', labels: {}, value: figures === undefined ? 0 : 1 },
+      ...(samples ?? []),
+      { name: 'tidewater_metadata_readable', labels: {}, value: samples === undefined ? 0 : 1 },
       { name: 'tidewater_metadata_read_duration_seconds', labels: {}, value },
     ]
   }

@@ -10,7 +10,9 @@ import type {
   TaskRecord,
   TaskState,
 } from '../../shared/metadata/metadata-store.ts'
+import type { ProcessRecord } from '../../shared/metadata/processes.ts'
 import { isStalled } from '../../shared/metadata/stalls.ts'
+import { STAGES } from '../stages.ts'
 
 const MAX_PARKED_TASKS = 100
 const MAX_EVENTS = 20
@@ -18,6 +20,10 @@ const MAX_EVENTS = 20
 export interface StatusReport {
   readonly at_ms: number
   readonly tables: readonly TableStatus[]
+  /** Those that live. */
+  readonly processes: readonly ProcessStatus[]
+  /** Stages that none of them runs. */
+  readonly idle_stages: readonly string[]
   /** Newest first. */
   readonly events: readonly EventStatus[]
 }
@@ -98,6 +104,16 @@ export interface PublicationStatus {
   readonly error_message: string | null
 }
 
+export interface ProcessStatus {
+  readonly name: string
+  readonly stages: readonly string[]
+  readonly version: string
+  readonly conversions: number
+  readonly utilisation: number
+  readonly started_at_ms: number
+  readonly seen_at_ms: number
+}
+
 export interface EventStatus {
   readonly event_id: bigint
   readonly at_ms: number
@@ -122,7 +138,20 @@ export async function collectStatus(metadata: MetadataStore): Promise<StatusRepo
       ),
     )
   const events = await metadata.listEvents({ limit: MAX_EVENTS })
-  return { at_ms: await metadata.nowMs(), tables: statuses, events: events.map(eventStatus) }
+  const processes = (await metadata.readScaling()).processes.filter(({ isLive }) => isLive)
+  return {
+    at_ms: await metadata.nowMs(),
+    tables: statuses,
+    processes: processes.map(processStatus),
+    idle_stages: STAGES.filter(stage => !processes.some(({ stages }) => stages.includes(stage))),
+    events: events.map(eventStatus),
+  }
+}
+
+function processStatus(process: ProcessRecord): ProcessStatus {
+  const { name, stages, version, conversions, utilisation } = process
+  const times = { started_at_ms: process.startedAtMs, seen_at_ms: process.seenAtMs }
+  return { name, stages, version, conversions, utilisation, ...times }
 }
 
 async function tableStatus(

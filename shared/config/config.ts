@@ -26,6 +26,7 @@ export interface Config {
   readonly limits: LimitsConfig
   readonly server: ServerConfig
   readonly log: LogConfig
+  readonly scaling: ScalingConfig
 }
 
 export interface StoreConfig {
@@ -163,6 +164,13 @@ export interface ServerConfig {
   readonly maxBodyBytes: number
   readonly maxRequests: number
   readonly maxConnections: number
+}
+
+/** What the number of desired workers is reckoned from. */
+export interface ScalingConfig {
+  readonly targetDrainMs: number
+  readonly minWorkers: number
+  readonly maxWorkers: number
 }
 
 /** Of `tidewater run`. */

@@ -14,6 +14,7 @@ import {
 } from './designed-later.ts'
 import { logSchema } from './log-schema.ts'
 import { parseRatio } from './scalars.ts'
+import { scalingSchema } from './scaling-schema.ts'
 import {
   boolean,
   duration,
@@ -267,6 +268,7 @@ export const fileSchema = z.strictObject({
   limits: limitsSchema.prefault({}),
   server: serverSchema.prefault({}),
   log: logSchema.prefault({}),
+  scaling: scalingSchema.prefault({}),
 })
 
 /** Keys that may stand at a place, for suggestions. A place is a path without list positions: `tables.schema.fields`. */
@@ -283,6 +285,7 @@ export function knownKeys(place: string): readonly string[] {
     limits: limitsSchema.shape,
     server: serverSchema.shape,
     log: logSchema.shape,
+    scaling: scalingSchema.shape,
   }
   if (place.startsWith('tables.schema.fields')) {
     return Object.keys(/\.(element|key|value)$/.test(place) ? typeKeys : fieldKeys)

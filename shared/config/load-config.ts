@@ -242,6 +242,12 @@ function buildConfig(file: FileShape, tables: readonly CheckedTable[], baseFolde
     },
     server: buildServer(file.server),
     log: file.log,
+    scaling: {
+      targetDrainMs: file.scaling.target_drain,
+      minWorkers: file.scaling.min_workers,
+      // A minimum that somebody wrote counts.
+      maxWorkers: Math.max(file.scaling.min_workers, file.scaling.max_workers),
+    },
   }
 }
 

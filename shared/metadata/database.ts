@@ -82,6 +82,7 @@ export interface Database {
     last_error_code: NullableText
     last_error_message: NullableText
     created_at_ms: Int
+    size_bytes: DefaultInt
   }
   readonly task_slice: {
     task_key: Int
@@ -230,6 +231,17 @@ export interface Database {
     result_bytes: NullableInt
     skipped_files: NullableInt
     skipped_manifests: NullableInt
+  }
+  readonly process: {
+    name: string
+    stages: string
+    version: string
+    conversions: Int
+    busy_permille: Int
+    bytes_per_second: NullableInt
+    started_at_ms: Int
+    seen_at_ms: Int
+    until_ms: Int
   }
   readonly lease: { name: string; holder: string; until_ms: Int; fencing_token: Int }
   readonly event: {

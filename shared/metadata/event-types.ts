@@ -15,7 +15,8 @@ export interface EventTypeFacts {
   readonly severity: Severity
   /** Completes "this event means that …". */
   readonly meaning: string
-  readonly whatToDo: string
+  /** Absent where a person has nothing to do. */
+  readonly whatToDo?: string
 }
 
 export const EVENT_TYPES = {
@@ -43,7 +44,6 @@ export const EVENT_TYPES = {
   'partition.moving': {
     severity: 'info',
     meaning: 'the watermark of a partition that had stalled moves again.',
-    whatToDo: 'Nothing.',
   },
   'task.failing': {
     severity: 'warning',
@@ -81,7 +81,6 @@ export const EVENT_TYPES = {
   'publication.recovered': {
     severity: 'info',
     meaning: 'a catalog that was failing shows the table as it is again.',
-    whatToDo: 'Nothing.',
   },
   'dlq.topic_stopped': {
     severity: 'error',
@@ -98,7 +97,6 @@ export const EVENT_TYPES = {
   'operator.resume': {
     severity: 'info',
     meaning: 'a person let the table or the partition go on.',
-    whatToDo: 'Nothing.',
   },
   'operator.skip_to': {
     severity: 'warning',
@@ -112,6 +110,9 @@ export const EVENT_TYPES = {
   },
 } as const satisfies Readonly<Record<string, EventTypeFacts>>
 
+/** What is written where there is nothing to do. */
+export const NOTHING_TO_DO = 'Nothing.'
+
 export type EventType = keyof typeof EVENT_TYPES
 
 const TYPES = new Map<string, EventTypeFacts>(Object.entries(EVENT_TYPES))
@@ -120,7 +121,6 @@ const TYPES = new Map<string, EventTypeFacts>(Object.entries(EVENT_TYPES))
 const FORMER: EventTypeFacts = {
   severity: 'info',
   meaning: 'an earlier version of Tidewater raised it.',
-  whatToDo: 'Nothing.',
 }
 
 export function factsOfEvent(type: string): EventTypeFacts {
@@ -155,8 +155,8 @@ export function whatToDoAbout(
   type: string,
   names: { readonly table?: string; readonly topic?: string; readonly partition?: number },
 ): string {
-  return factsOfEvent(type).whatToDo.replaceAll(
-    /\{(table|topic|partition)\}/g,
-    (_, name: 'table' | 'topic' | 'partition') => String(names[name] ?? `<${name}>`),
+  const { whatToDo = NOTHING_TO_DO } = factsOfEvent(type)
+  return whatToDo.replaceAll(/\{(table|topic|partition)\}/g, (_, name: 'table' | 'topic' | 'partition') =>
+    String(names[name] ?? `<${name}>`),
   )
 }

@@ -18,6 +18,7 @@ import type { PartitionSpec, PartitionValue } from '../iceberg/partition-spec.ts
 import type { Schema } from '../iceberg/schema.ts'
 import type { EventType } from './event-types.ts'
 import type { StoreFigures } from './figures.ts'
+import type { ProcessReport, ScalingFigures } from './processes.ts'
 import type { StallCandidates, StallChange } from './stalls.ts'
 
 /** Events kept; older ones go as new ones come. */
@@ -835,6 +836,13 @@ export interface MetadataStore {
   appendEvent(event: NewEvent): Promise<void>
   /** Newest first, unless `after` is given. Ids rise with time, and are never given twice. */
   listEvents(filter: EventFilter): Promise<readonly EventRecord[]>
+
+  /** Says that a process lives, and what it does. */
+  reportProcess(report: ProcessReport): Promise<void>
+  /** Says that it has ended. */
+  endProcess(name: string): Promise<void>
+  /** What waits for converters, and the processes that there are. */
+  readScaling(): Promise<ScalingFigures>
 
   /** Every table's figures on one state of the database, for metrics; costs by what is there now, not by history. */
   readFigures(): Promise<StoreFigures>

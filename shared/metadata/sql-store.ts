@@ -1,6 +1,7 @@
 /** The metadata store over any SQL database: each method is one transaction of `queries/`, run by the database's own runner. */
 import type { MetadataStore } from './metadata-store.ts'
 import * as accounts from './queries/accounts.ts'
+import { readScaling } from './queries/backlog.ts'
 import * as claims from './queries/claims.ts'
 import { commitTask } from './queries/commit.ts'
 import { completeSnapshot } from './queries/complete-snapshot.ts'
@@ -12,6 +13,7 @@ import * as giveUp from './queries/give-up.ts'
 import * as leases from './queries/leases.ts'
 import * as overviews from './queries/overviews.ts'
 import * as partitions from './queries/partitions.ts'
+import * as processes from './queries/processes.ts'
 import * as publications from './queries/publications.ts'
 import { findPublishedTable, listPublishedNames } from './queries/published-tables.ts'
 import { purgeDeadLetters } from './queries/purge-dead-letters.ts'
@@ -137,6 +139,9 @@ export function createSqlMetadataStore({ read, write, migrate, close }: Transact
 
     appendEvent: event => write({ on: 'events' }, () => events.appendEvent(event)),
     listEvents: filter => read(() => events.listEvents(filter)),
+    reportProcess: report => write({ on: 'nothing' }, () => processes.reportProcess(report)),
+    endProcess: name => write({ on: 'nothing' }, () => processes.endProcess(name)),
+    readScaling: () => read(() => readScaling()),
     readFigures: () => read(() => readFigures()),
     listStallCandidates: forMs => read(() => sourceEnds.listStallCandidates(forMs)),
     recordStalls: changes =>

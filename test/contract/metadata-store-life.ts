@@ -92,6 +92,9 @@ async function live(store: MetadataStore): Promise<void> {
   await store.shareLeases({ group: 'plan', names: ['0'], holder: 'b', ttlMs: 1000 })
   await store.leaveLeases('plan', 'b')
   await store.readFigures()
+  await store.reportProcess({ name: 'p', stages: ['convert'], version: '1', conversions: 2, utilisation: 0 })
+  await store.readScaling()
+  await store.endProcess('p')
   await store.noteSourceEnds(TABLE, [{ topic: 'orders', partition: 1, incarnation: 0, endOffset: 50n }])
   await store.listStallCandidates(0)
   await store.recordStalls([

@@ -50,6 +50,7 @@ const OTHERS: Readonly<Record<string, Lock['on']>> = {
   event: 'events',
   lease: 'lease',
   scan_report: 'nothing',
+  process: 'nothing',
 }
 
 function checkedRunner(connection: SqliteConnection): TransactionRunner {

@@ -11,6 +11,7 @@ import {
   describePublications,
   describeSnapshots,
 } from './metadata-store-publishing.ts'
+import { describeScaling } from './metadata-store-scaling.ts'
 import { describeScanReports } from './metadata-store-scans.ts'
 import { describeSharing } from './metadata-store-sharing.ts'
 import { describeGivingUp, describeSources, describeTables } from './metadata-store-sources.ts'
@@ -46,6 +47,7 @@ export function describeMetadataStore(
     describe('lease shares', () => describeLeaseShares(open))
     describe('waiting work', () => describeWaitingWork(open))
     describe('scan reports', () => describeScanReports(open))
+    describe('scaling', () => describeScaling(open))
     describe('events', () => describeEvents(open))
     describe('figures', () => describeFigures(open))
     describe('processes that slept past their lease', () => describeZombies(open))

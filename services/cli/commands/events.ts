@@ -2,6 +2,7 @@
 import {
   EVENT_TYPES,
   eventTypesMatching,
+  factsOfEvent,
   isEventType,
   SEVERITIES,
 } from '../../../shared/metadata/event-types.ts'
@@ -105,11 +106,9 @@ function describe({ time, type, subject = '', data }: CloudEvent): string {
   return [
     `${shortTime(time)}  ${data.severity.padEnd(7)}  ${type}  ${subject}${since}`.trimEnd(),
     `    ${data.message}`,
-    ...(data.what_to_do === NOTHING ? [] : [`    → ${data.what_to_do}`]),
+    ...(factsOfEvent(type).whatToDo === undefined ? [] : [`    → ${data.what_to_do}`]),
   ].join('\n')
 }
-
-const NOTHING = 'Nothing.'
 
 function shortTime(iso: string): string {
   return iso.replace(/\.\d+Z$/, 'Z')

@@ -3,9 +3,11 @@ import { AppError } from '../../../shared/runtime/errors.ts'
 import { systemRuntime } from '../../../shared/runtime/system-runtime.ts'
 import { type Log, openLog } from '../../log/log.ts'
 import { createMetrics, type Metrics } from '../../metrics/metrics.ts'
-import { factsOf, nameProcess, openParts } from '../../parts.ts'
+import { factsOf, nameProcess, openParts, type Parts } from '../../parts.ts'
 import { runOnce, runPipeline } from '../../pipeline.ts'
 import type { Report } from '../../progress.ts'
+import { type ConversionMeter, createConversionMeter } from '../../scaling/conversion-meter.ts'
+import { withHeartbeat } from '../../scaling/heartbeat.ts'
 import { openServer, type ServerContext } from '../../server/server.ts'
 import { ALL_STAGES, type Stage } from '../../stages.ts'
 import { endOnSignal } from '../end-on-signal.ts'
@@ -93,21 +95,30 @@ interface RunContext extends Chosen {
 async function runConfig(config: Config, context: RunContext): Promise<ExitCode> {
   const { once, stages, holder, log, report } = context
   let metrics: Metrics | undefined
-  const parts = await openParts(config, {
+  let meter: ConversionMeter | undefined
+  const opened = await openParts(config, {
     runtime: systemRuntime,
     stages,
     holder,
     report: progress => {
       report(progress)
       metrics?.observe(progress)
+      if (progress.kind === 'committed') meter?.add(Number(progress.bytesRead))
     },
   })
+  const measured = createConversionMeter(systemRuntime, opened.workers)
+  meter = measured
+  const parts: Parts = {
+    ...opened,
+    convert: request => measured.during(() => opened.convert(request)),
+  }
   const ending = endOnSignal(config.limits.stopGraceMs, message => log.say('process.stopping', message))
   try {
     if (!once) {
-      metrics = createMetrics(parts)
+      metrics = createMetrics({ ...parts, meter: measured })
       const serving = { ...parts, metrics, stopping: ending.signal }
-      await serveWhile(serving, log, () => runPipeline(parts, ending))
+      const heartbeat = { version: packageVersion(), meter: measured }
+      await serveWhile(serving, log, () => withHeartbeat(parts, heartbeat, () => runPipeline(parts, ending)))
       return EXIT.done
     }
     const reasons = await runOnce(parts, ending)

@@ -1,4 +1,9 @@
-import { collectStatus, type PublicationStatus, type TableStatus } from '../../status/collect-status.ts'
+import {
+  collectStatus,
+  type PublicationStatus,
+  type StatusReport,
+  type TableStatus,
+} from '../../status/collect-status.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
 import { type ConfigOption, withStores } from '../load-config-file.ts'
 import { table as layOut, print, printJson } from '../terminal.ts'
@@ -9,7 +14,10 @@ export async function status(options: ConfigOption & { readonly json?: boolean }
     const report = await collectStatus(metadata)
     if (options.json) printJson(report)
     else if (report.tables.length === 0) print('No tables yet: tidewater run creates them.')
-    else for (const table of report.tables) print(describeTable(table, report.at_ms))
+    else {
+      for (const table of report.tables) print(describeTable(table, report.at_ms))
+      print(describeProcesses(report))
+    }
     return EXIT.done
   })
 }
@@ -39,6 +47,17 @@ function describeTable(table: TableStatus, atMs: number): string {
     ...topicText(table.dead_letter_topic),
   ]
   return lines.join('\n')
+}
+
+function describeProcesses({ processes, idle_stages, at_ms }: StatusReport): string {
+  if (processes.length === 0) return 'no process runs'
+  const lines = processes.map(process => {
+    const { name, stages, conversions, utilisation, started_at_ms } = process
+    const work =
+      conversions === 0 ? '' : `, ${conversions} conversions ${Math.round(utilisation * 100)}% busy`
+    return `process ${name}: ${stages.join(',')}${work}, started ${ageText(at_ms - started_at_ms)}`
+  })
+  return [...lines, ...idle_stages.map(stage => `no process runs the stage ${stage}`)].join('\n')
 }
 
 function publicationText(publication: PublicationStatus): string {

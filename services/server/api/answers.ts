@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import type { ExactJson } from '../../../shared/iceberg/exact-json.ts'
 import { SEVERITIES } from '../../../shared/metadata/event-types.ts'
+import type { ScalingReport } from '../../scaling/scaling-report.ts'
 import type { StatusReport } from '../../status/collect-status.ts'
 import type { TableDescription } from '../../tables/describe-table.ts'
 import type { TablesReport } from '../../tables/list-tables.ts'
@@ -109,11 +110,28 @@ const tableStatus = named(
   }),
 )
 
+const processStatus = named(
+  'Process',
+  z.object({
+    name: z.string().meta({ description: 'As in claims, leases and the log.' }),
+    stages: list(z.string()),
+    version: z.string(),
+    conversions: z.int().meta({ description: 'Tasks that it converts at once.' }),
+    utilisation: z.number().meta({ description: 'Share of the last minute that they were busy, 0 to 1.' }),
+    started_at_ms: timeMs('When it began'),
+    seen_at_ms: timeMs('When it last said that it lives'),
+  }),
+)
+
 export const statusAnswer = named(
   'Status',
   z.object({
     at_ms: timeMs("The database's clock"),
     tables: list(tableStatus),
+    processes: list(processStatus).meta({ description: 'Those that live, newest sign of life first.' }),
+    idle_stages: list(z.string()).meta({
+      description: 'Stages that no process runs: nobody does their work.',
+    }),
     events: list(
       z.object({
         event_id: long(),
@@ -128,6 +146,28 @@ export const statusAnswer = named(
     ).meta({ description: 'The newest; /events has all of them, with what to do.' }),
   }),
 ) satisfies z.ZodType<StatusReport>
+
+export const scalingAnswer = named(
+  'Scaling',
+  z.object({
+    at_ms: timeMs("The database's clock"),
+    waiting_tasks: z.int().meta({ description: 'Of tables and partitions that are active.' }),
+    waiting_bytes: z.int().meta({ description: 'Of their segments.' }),
+    oldest_waiting_seconds: z
+      .number()
+      .meta({ description: 'Since the oldest of them was planned; 0 when none waits.' }),
+    running_tasks: z.int(),
+    running_bytes: z.int(),
+    workers: z.int().meta({ description: 'Converting processes that live.' }),
+    worker_conversions: z
+      .number()
+      .meta({ description: 'Tasks that one of them converts at once, on average.' }),
+    worker_bytes_per_second: z
+      .number()
+      .meta({ description: 'What one of them does when all its conversions are busy, as measured.' }),
+    desired_workers: z.int().meta({ description: 'Converting processes that the work calls for.' }),
+  }),
+) satisfies z.ZodType<ScalingReport>
 
 const tableKind = z
   .enum(['rows', 'dead_letters'])

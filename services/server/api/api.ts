@@ -7,10 +7,11 @@ import { eventRoutes } from './event-routes.ts'
 import { API_PREFIX, openApiDocument } from './openapi.ts'
 import { queryRoutes } from './query-routes.ts'
 import type { ApiContext, ApiRoute } from './route.ts'
+import { scalingRoutes } from './scaling-routes.ts'
 import { tableRoutes } from './table-routes.ts'
 
 export function apiRoutes(): readonly ApiRoute[] {
-  return [...tableRoutes, ...deadLetterRoutes(), ...eventRoutes, ...queryRoutes]
+  return [...tableRoutes, ...deadLetterRoutes(), ...eventRoutes, ...queryRoutes, ...scalingRoutes]
 }
 
 /** Of each list in a table's description; the rest is in lists of their own. */

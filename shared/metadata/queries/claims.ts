@@ -251,7 +251,7 @@ function* cutTask(
     invariant(taskId !== undefined, `part ${index} of task ${task.task_id} has no id for its own task`)
     const { table_id: tableId, schema_id: schemaId, spec_id: specId } = task
     yield* change(insertSlice, {
-      task_key: yield* insertTask({ taskId, tableId, schemaId, specId, nowMs }),
+      task_key: yield* insertTask({ taskId, tableId, schemaId, specId, nowMs }, part.of),
       position: 0,
       source_key: slice.source_key,
       start_offset: part.startOffset,

@@ -1,6 +1,6 @@
 /** The rows of convert tasks and their slices: reading them, and the changes of state that several transactions share. */
 import { sql } from 'kysely'
-import type { ConvertTask, TaskSlice } from '../../flow.ts'
+import type { ConvertTask, SegmentRef, TaskSlice } from '../../flow.ts'
 import type { Row, SliceState } from '../database.ts'
 import { segmentsFromJson } from '../json-columns.ts'
 import { toNumber } from '../rows.ts'
@@ -67,6 +67,7 @@ const insertTaskRow = statement(
       schemaId: bigint | number
       specId: bigint | number
       nowMs: bigint
+      sizeBytes: bigint
     },
   ) =>
     db
@@ -78,6 +79,7 @@ const insertTaskRow = statement(
         spec_id: p.specId,
         state: 'queued',
         created_at_ms: p.nowMs,
+        size_bytes: p.sizeBytes,
       })
       .returning('task_key'),
 )
@@ -196,8 +198,12 @@ export interface QueuedTask {
 }
 
 /** Inserts a queued task and answers its key; its slices are for the caller to insert. */
-export function* insertTask({ taskId, tableId, schemaId, specId, nowMs }: QueuedTask): Steps<bigint> {
-  const row = yield* first(insertTaskRow, { taskId, tableId, schemaId, specId, nowMs })
+export function* insertTask(
+  { taskId, tableId, schemaId, specId, nowMs }: QueuedTask,
+  segments: readonly Pick<SegmentRef, 'sizeBytes'>[],
+): Steps<bigint> {
+  const sizeBytes = segments.reduce((sum, segment) => sum + BigInt(segment.sizeBytes), 0n)
+  const row = yield* first(insertTaskRow, { taskId, tableId, schemaId, specId, nowMs, sizeBytes })
   return row?.task_key ?? 0n
 }
 
@@ -208,13 +214,18 @@ export function* moveSliceToOwnTask(
   own: { taskId: string; nowMs: bigint },
 ): Steps<void> {
   yield* setSliceState(slice, 'cancelled')
-  const taskKey = yield* insertTask({
-    taskId: own.taskId,
-    tableId: task.table_id,
-    schemaId: task.schema_id,
-    specId: task.spec_id,
-    nowMs: own.nowMs,
-  })
+  const { topic, partition } = slice
+  const segments = segmentsFromJson(slice.segments, { topic, partition: toNumber(partition) })
+  const taskKey = yield* insertTask(
+    {
+      taskId: own.taskId,
+      tableId: task.table_id,
+      schemaId: task.schema_id,
+      specId: task.spec_id,
+      nowMs: own.nowMs,
+    },
+    segments,
+  )
   yield* change(insertSlice, {
     task_key: taskKey,
     position: 0,

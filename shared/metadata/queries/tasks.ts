@@ -64,7 +64,10 @@ export function* planTask(task: NewTask): Steps<{ readonly kind: 'planned' } | {
 
   const { taskId, tableId, schemaId, specId } = task
   const nowMs = yield* now()
-  const taskKey = yield* insertTask({ taskId, tableId, schemaId, specId, nowMs })
+  const taskKey = yield* insertTask(
+    { taskId, tableId, schemaId, specId, nowMs },
+    task.slices.flatMap(slice => slice.segments),
+  )
   for (const [position, slice] of task.slices.entries()) {
     const source = sources[position]
     invariant(source !== undefined, `slice ${position} of task ${taskId} lost its partition`)

@@ -28,7 +28,7 @@ it('every statement of a table’s life searches what grows by an index', async 
   const texts = new Set(
     sent.mock.calls.flatMap(([query]) => {
       const text: unknown = typeof query === 'object' ? Reflect.get(query, 'text') : query
-      return typeof text === 'string' && /^\s*(select|insert|update|delete)/i.test(text) ? [text] : []
+      return typeof text === 'string' && /^\s*(select|with|insert|update|delete)/i.test(text) ? [text] : []
     }),
   )
   vi.restoreAllMocks()

@@ -25,6 +25,7 @@ const sections = [
   ['Limits', ['limits']],
   ['Server', ['server']],
   ['Log', ['log']],
+  ['Scaling', ['scaling']],
 ] as const
 
 describe('docs/configuration.md', () => {
@@ -61,17 +62,21 @@ describe('docs/configuration.md', () => {
           log: z.object({
             properties: z.record(z.string(), z.object({ default: z.unknown().optional() })),
           }),
+          scaling: z.object({
+            properties: z.record(z.string(), z.object({ default: z.unknown().optional() })),
+          }),
         }),
       })
       .parse(schema).properties
     const documented = Object.fromEntries(
-      ['Tables', 'Limits', 'Server', 'Log'].flatMap(name => [...rowsOf(name)]),
+      ['Tables', 'Limits', 'Server', 'Log', 'Scaling'].flatMap(name => [...rowsOf(name)]),
     )
     const actual = {
       ...parsed.tables.items.properties,
       ...parsed.limits.properties,
       ...parsed.server.properties,
       ...parsed.log.properties,
+      ...parsed.scaling.properties,
     }
     for (const [key, { default: value }] of Object.entries(actual)) {
       if (['string', 'number', 'boolean'].includes(typeof value))

@@ -15,12 +15,18 @@ const MEANT = [
   'SCAN scan_report',
   // The one pass for metrics, over what every table has now: tables, publications and current partitions, not their history.
   'SCAN t',
+  'SCAN iceberg_table',
+  // Partitions that are not active, and their tasks.
+  'SCAN p USING INDEX source_partition_halted',
+  'SCAN halted',
   'SCAN t USING INDEX sqlite_autoindex_iceberg_table_2',
   'SCAN p',
   'SCAN pending',
   'SCAN p USING INDEX source_partition_current',
   'SCAN dead_letter_total',
   'SCAN source_partition USING INDEX sqlite_autoindex_source_partition_1',
+  // By time backwards, up to the limit.
+  'SCAN process USING INDEX process_by_time',
   // The tables, and the rows of the query's own result so far.
   'SCAN turn',
   // Holds only partitions that stall.
@@ -42,7 +48,7 @@ it('every statement of a table’s life searches by an index', async () => {
   await liveThrough(store)
   const statements = prepared.mock.calls
     .map(([sql]) => sql)
-    .filter(sql => /^\s*(select|update|delete)/i.test(sql))
+    .filter(sql => /^\s*(select|with|update|delete)/i.test(sql))
   const [db] = prepared.mock.contexts
   if (!(db instanceof DatabaseSync)) throw new Error('no statement was prepared')
   expect(statements.length).toBeGreaterThan(40)
