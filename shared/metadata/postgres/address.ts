@@ -14,6 +14,8 @@ export interface PostgresAddress {
   readonly passwordFile?: string
   /** Where Tidewater's tables are. */
   readonly schema: string
+  /** Connections that one process opens at most. */
+  readonly poolSize?: number
   /** Absent: no TLS. `ca` checks who signed the server's certificate, `full` also its name. */
   readonly tls?: PostgresTls
 }
@@ -29,7 +31,17 @@ export interface PostgresTls {
 const DEFAULT_PORT = 5432
 const DEFAULT_SCHEMA = 'public'
 const SCHEMA_NAME = /^[a-z_][a-z0-9_]{0,62}$/
-const PARAMETERS = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'schema', 'password_file', 'host']
+const POOL_SIZE = /^[1-9][0-9]{0,2}$/
+const PARAMETERS = [
+  'sslmode',
+  'sslrootcert',
+  'sslcert',
+  'sslkey',
+  'schema',
+  'password_file',
+  'host',
+  'pool_size',
+]
 const SSL_MODES: Readonly<Record<string, PostgresAddress['tls']>> = {
   disable: undefined,
   require: { verify: 'none' },
@@ -51,6 +63,9 @@ export function parsePostgresUrl(text: string): PostgresAddress | string {
     return 'names no user, host or database: write postgres://user@host:5432/database'
   const schema = of('schema') ?? DEFAULT_SCHEMA
   if (!SCHEMA_NAME.test(schema)) return 'names a schema that is not lower-case letters, digits and _'
+  const poolSize = of('pool_size')
+  if (poolSize !== undefined && !POOL_SIZE.test(poolSize))
+    return `has pool_size=${poolSize}; it is a number of connections from 1 to 999`
   const mode = of('sslmode') ?? 'disable'
   if (!Object.hasOwn(SSL_MODES, mode))
     return `has sslmode=${mode}; known are ${Object.keys(SSL_MODES).join(', ')}`
@@ -74,6 +89,7 @@ export function parsePostgresUrl(text: string): PostgresAddress | string {
     ...(password !== '' && { password: new Secret(password) }),
     ...(passwordFile !== undefined && { passwordFile }),
     schema,
+    ...(poolSize !== undefined && { poolSize: Number(poolSize) }),
     ...(tls !== undefined && {
       tls: {
         ...tls,

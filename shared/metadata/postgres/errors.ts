@@ -16,6 +16,11 @@ function codeOf(cause: unknown): string {
 const DEADLOCK = '40P01'
 const SERIALIZATION = '40001'
 const NOT_SUPPORTED = '0A000'
+/** `too_many_connections`: a connection was not made, and may be when another process has closed one. */
+const NO_ROOM = '53300'
+/** What a pooler says that hands each transaction to another connection, or takes no settings of a session. */
+const POOLER_CODES = ['42P05', '26000']
+const POOLER_REFUSED = /unsupported startup parameter/i
 /** Of an administrator's stop, a crash, a start that is under way, and sessions that the server ended. */
 const SERVER_GONE = ['57P01', '57P02', '57P03', '57P05', '25P03', '25P04']
 const SOCKET = [
@@ -38,9 +43,15 @@ export function kindOf(cause: unknown): FailureKind {
   if (code === DEADLOCK || code === SERIALIZATION) return 'conflict'
   if (code === NOT_SUPPORTED && cause instanceof Error && cause.message.includes('cached plan'))
     return 'stale'
-  const isGone = code.startsWith('08') || SERVER_GONE.includes(code) || SOCKET.includes(code)
+  if (isOfPooler(cause, code)) return 'other'
+  const isGone =
+    code === NO_ROOM || code.startsWith('08') || SERVER_GONE.includes(code) || SOCKET.includes(code)
   const isOfClient = code === '' && cause instanceof Error && LOST_MESSAGE.test(cause.message)
   return isGone || isOfClient ? 'lost' : 'other'
+}
+
+function isOfPooler(cause: unknown, code: string): boolean {
+  return POOLER_CODES.includes(code) || (cause instanceof Error && POOLER_REFUSED.test(cause.message))
 }
 
 interface Explanation {
@@ -75,10 +86,10 @@ const EXPLANATIONS: readonly Explanation[] = [
       'The user needs USAGE and CREATE on its schema, and owns what Tidewater made there; docs/postgres.md has the statements.',
   },
   {
-    codes: ['53300'],
+    codes: [NO_ROOM],
     code: 'metadata-unavailable',
     next: 'retry',
-    advice: `The server has no connection left: raise max_connections, or run fewer processes. ${TRY_AGAIN}`,
+    advice: `The server has no connection left: raise its max_connections, lower pool_size in the URL, or run fewer processes. ${TRY_AGAIN}`,
   },
   {
     codes: ['25006'],
@@ -115,6 +126,12 @@ const DEFECT: Omit<Explanation, 'codes'> = {
   next: 'fatal',
   advice: 'This is a defect in Tidewater, or the tables were changed by something else; please report it.',
 }
+const POOLER: Omit<Explanation, 'codes'> = {
+  code: 'metadata-pooler',
+  next: 'fatal',
+  advice:
+    'A pooler that stands between does not keep a session’s settings and prepared statements. Name the server itself in `metadata`; docs/postgres.md says which poolers do.',
+}
 /** Of `pg` itself, without a code: the server asks for a password and there is none, or it cannot prove that it knows it. */
 const LOGIN_BROKEN = /^SASL:/
 const TLS_REFUSED = /does not support SSL/i
@@ -128,7 +145,9 @@ export function explain(cause: unknown, place: string): unknown {
   const tls = tlsAdviceOf(cause)
   const known = LOGIN_BROKEN.test(cause.message)
     ? LOGIN
-    : EXPLANATIONS.find(({ codes }) => codes.some(begin => code.startsWith(begin)))
+    : isOfPooler(cause, code)
+      ? POOLER
+      : EXPLANATIONS.find(({ codes }) => codes.some(begin => code.startsWith(begin)))
   const isOfServer = /^[0-9A-Z]{5}$/.test(code)
   const kind = kindOf(cause)
   if (tls === undefined && known === undefined && !isOfServer && kind === 'other') return cause

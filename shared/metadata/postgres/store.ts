@@ -24,7 +24,7 @@ export interface OpenPostgresOptions {
 /** Connects when it is first asked something; `migrate()` comes before anything else. */
 export function openPostgresMetadataStore(options: OpenPostgresOptions): MetadataStore {
   const { address, runtime = systemRuntime, clock, migrations = readMigrations('postgres') } = options
-  const pool = openPool(address, options.maxConnections ?? MAX_CONNECTIONS)
+  const pool = openPool(address, options.maxConnections ?? address.poolSize ?? MAX_CONNECTIONS)
   const place = placeOf(address)
   const known = migrations.at(-1)?.number ?? 0
   const runner = createRunner({

@@ -19,6 +19,7 @@ describe('parsePostgresUrl', () => {
       schema: 'tide',
       tls: { verify: 'full', rootCert: '/etc/ca.pem' },
     })
+    expect(parsePostgresUrl('postgres://ada@h/lake?pool_size=3')).toMatchObject({ poolSize: 3 })
     if (typeof address === 'string') throw new Error(address)
     expect(address.password?.reveal()).toBe('p@ss/word')
     expect(placeOf(address)).toBe('postgres://ada@db.example:6432/lake?schema=tide')

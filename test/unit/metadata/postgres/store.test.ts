@@ -51,6 +51,8 @@ describe('errors of PostgreSQL', () => {
     ['42501', 'metadata-rights', 'fatal'],
     ['53300', 'metadata-unavailable', 'retry'],
     ['25006', 'metadata-unavailable', 'retry'],
+    ['42P05', 'metadata-pooler', 'fatal'],
+    ['26000', 'metadata-pooler', 'fatal'],
     ['53100', 'metadata-disk', 'retry'],
     ['55P03', 'metadata-busy', 'retry'],
     ['57014', 'metadata-busy', 'retry'],
@@ -61,6 +63,12 @@ describe('errors of PostgreSQL', () => {
     ['23505', 'metadata-statement-failed', 'fatal'],
   ])('%s is %s, %s', (code, expected, next) => {
     expect(explain(databaseError(code), 'postgres://a@h/d')).toMatchObject({ code: expected, next })
+  })
+
+  it('a pooler that takes no settings of a session is not taken for a server that is gone', () => {
+    const refused = databaseError('08P01', 'unsupported startup parameter: statement_timeout')
+    expect(kindOf(refused)).toBe('other')
+    expect(explain(refused, 'postgres://a@h/d')).toMatchObject({ code: 'metadata-pooler', next: 'fatal' })
   })
 
   it('a connection that is cut is lost, a deadlock a conflict, and what the steps threw stays as it is', () => {
