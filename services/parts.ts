@@ -66,7 +66,7 @@ export async function openStores(config: Config, runtime: Runtime): Promise<Stor
     openObjectStore(store.url, { ...storeOptionsOf(store), runtime })
   const warehouse = open(config.warehouse)
   const sources = new Map(config.sources.map(source => [source.name, open(source)]))
-  const topicUrls = new Set(config.tables.flatMap(({ dlqUrl }) => (dlqUrl === undefined ? [] : [dlqUrl])))
+  const topicUrls = new Set([...config.tables, ...config.patterns].flatMap(({ dlqUrl }) => dlqUrl ?? []))
   const topicStores = new Map([...topicUrls].map(url => [url, open({ ...config.warehouse, url })]))
   return {
     config,

@@ -1,7 +1,7 @@
 /**
  * The stages in flow order. Read this first.
  *
- *   declare tables → discover and plan → convert and commit → publish, render dead letters and purge old ones
+ *   declare tables, those of patterns as their topics appear → discover and plan → convert and commit → publish, render dead letters and purge old ones
  *
  * Stages meet only through the metadata database and the queue, so each may run here or in any number of other processes. Every loop
  * can die at any instant: what it was doing is a row that another round, or another process, takes up again.
@@ -17,6 +17,7 @@ import type { Parts } from './parts.ts'
 import { noteMissingTopic, planEverything, planUntilStopped } from './planning/plan-loop.ts'
 import { publishNow, publishUntilStopped } from './publisher/publish-loop.ts'
 import { type DeclaredTable, declareAll } from './tables/declare-table.ts'
+import { createTopicFollower, followTopicsUntilStopped, type TopicFollower } from './tables/follow-topics.ts'
 import { createTableSet, type TableSet } from './tables/table-set.ts'
 
 /** Passes over one table in a batch run; more than a few need segments that keep changing. */
@@ -32,6 +33,8 @@ export interface RunOptions {
 interface Running extends RunOptions {
   readonly parts: Parts
   readonly tables: TableSet
+  /** Brings tables of topics that appear. */
+  readonly topics: TopicFollower
   readonly loops: LoopGroup
 }
 
@@ -39,6 +42,7 @@ interface Running extends RunOptions {
 export async function runPipeline(parts: Parts, options: RunOptions): Promise<void> {
   const running = await begin(parts, options)
   const { stages } = parts
+  startFollowingTopics(running)
   if (stages.has('plan')) startPlanning(running)
   if (stages.has('plan') || hasOwnQueue(parts)) startFeeding(running)
   if (stages.has('convert')) startConverting(running)
@@ -51,6 +55,7 @@ export async function runPipeline(parts: Parts, options: RunOptions): Promise<vo
 export async function runOnce(parts: Parts, options: RunOptions): Promise<readonly string[]> {
   const running = await begin(parts, options)
   const { signal } = options
+  const notListed = await running.topics.lookInSources(signal)
   const tables = running.tables.all()
   const landedBeforeMs = parts.runtime.nowMs()
   startFeeding(running)
@@ -65,13 +70,21 @@ export async function runOnce(parts: Parts, options: RunOptions): Promise<readon
   const notPublished = await Promise.all(tables.map(table => publishNow(parts, table, signal)))
   const notRendered = await Promise.all(tables.map(table => renderNow(parts, table, signal)))
   const undone = [notPurged, notPublished, notRendered].flat(2)
-  return [...notCommitted, ...undone, ...(signal.aborted ? ['stopped before the end'] : [])]
+  return [...notListed, ...notCommitted, ...undone, ...(signal.aborted ? ['stopped before the end'] : [])]
 }
 
 async function begin(parts: Parts, options: RunOptions): Promise<Running> {
-  const declared = await declareAll(parts.config, parts.metadata, parts.runtime)
-  if (parts.stages.has('plan')) await Promise.all(declared.map(table => noteMissingTopic(parts, table)))
-  return { ...options, parts, tables: createTableSet(declared), loops: createLoopGroup(options.signal) }
+  const { config, metadata, runtime, stages } = parts
+  const declared = await declareAll(config, metadata, runtime)
+  if (stages.has('plan')) await Promise.all(config.tables.map(table => noteMissingTopic(parts, table)))
+  const tables = createTableSet(declared)
+  const topics = createTopicFollower(parts, tables)
+  return { ...options, parts, tables, topics, loops: createLoopGroup(options.signal) }
+}
+
+/** Every process does: what one finds, the others take from the database. */
+function startFollowingTopics({ parts, topics, loops }: Running): void {
+  loops.start(signal => followTopicsUntilStopped(parts, topics, signal))
 }
 
 /** A queue in memory holds what its own process puts in: converters beside another process's planner feed themselves. */
@@ -87,11 +100,17 @@ function startFeeding({ parts, loops }: Running): void {
   loops.start(signal => sweepUntilStopped(parts, signal))
 }
 
-function startConverting({ parts, tables, loops, handBack }: Running): void {
+function startConverting({ parts, tables, topics, loops, handBack }: Running): void {
   const gate = createSoloGate()
   for (let lane = 0; lane < parts.workers; lane++)
     loops.start(signal =>
-      convertUntilStopped(parts, tables, { lane, gate, signal, ...(handBack !== undefined && { handBack }) }),
+      convertUntilStopped(parts, tables, {
+        lane,
+        gate,
+        signal,
+        lookForTables: () => topics.lookInDatabase(),
+        ...(handBack !== undefined && { handBack }),
+      }),
     )
 }
 

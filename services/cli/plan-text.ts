@@ -1,6 +1,7 @@
 /** A plan as the lines of a diff. Pure; the command prints and colours them. */
 import { partitionSpecFromJson } from '../../shared/iceberg/partition-spec-json.ts'
 import { schemaFromJson } from '../../shared/iceberg/schema-json.ts'
+import type { RefusedTopic } from '../tables/find-topics.ts'
 import type { CatalogTables, Difference, TablePlan, TableToCreate } from '../tables/plan-changes.ts'
 import type { WaitingSource } from '../tables/waiting-source.ts'
 import { schemaTree, specLines } from './schema-tree.ts'
@@ -18,8 +19,16 @@ export interface PlanReport {
   readonly tables: readonly (TablePlan & {
     /** For a table to be created: what waits in its topic, or why that is not known. */
     readonly waiting: WaitingSource | { readonly error: string } | null
+    /** The template of the entry whose pattern makes it; null for a table that names its topic. */
+    readonly pattern: string | null
   })[]
+  /** Topics that a pattern matches and that become no table; a run goes on without them. */
+  readonly refused_topics: readonly RefusedTopic[]
+  /** Sources of patterns that could not be listed: what new topics they hold is not known. */
+  readonly unlisted_sources: readonly { readonly source: string; readonly error: string }[]
 }
+
+type PlannedTable = PlanReport['tables'][number]
 
 /** `!` is refused, a blank sign is detail without a change. */
 export interface PlanLine {
@@ -30,7 +39,8 @@ export interface PlanLine {
 export function planLines(report: PlanReport): readonly PlanLine[] {
   return [
     ...databaseLines(report),
-    ...report.tables.flatMap(table => tableLines(table)),
+    ...report.tables.flatMap(table => tableLines(table, firstAlike(report, table))),
+    ...topicLines(report),
     { sign: ' ', text: totalText(report) },
   ]
 }
@@ -47,7 +57,25 @@ function totalText({ changes, tables }: PlanReport): string {
   return changes === 0 ? 'No changes.' : `${counted(changes, 'change')}: tidewater run makes them.`
 }
 
-function tableLines(table: PlanReport['tables'][number]): readonly PlanLine[] {
+function topicLines({ refused_topics, unlisted_sources }: PlanReport): readonly PlanLine[] {
+  return [
+    ...refused_topics.map(({ message, code }): PlanLine => ({ sign: '!', text: `${message} [${code}]` })),
+    ...unlisted_sources.map(
+      ({ source, error }): PlanLine => ({
+        sign: '!',
+        text: `new topics of source ${source} are not known: ${error}`,
+      }),
+    ),
+  ]
+}
+
+/** Of the tables that one pattern creates, the first is shown whole: the others differ by name and topic alone. */
+function firstAlike({ tables }: PlanReport, { pattern, action }: PlannedTable): PlannedTable | undefined {
+  if (pattern === null || action !== 'create') return undefined
+  return tables.find(table => table.pattern === pattern && table.action === 'create')
+}
+
+function tableLines(table: PlannedTable, alike: PlannedTable | undefined): readonly PlanLine[] {
   const { action, table: name, create, location } = table
   const details = [
     ...table.differences.map(differenceLine),
@@ -56,6 +84,11 @@ function tableLines(table: PlanReport['tables'][number]): readonly PlanLine[] {
   ]
   switch (action) {
     case 'create':
+      if (create !== null && alike !== undefined && alike !== table)
+        return [
+          { sign: '+', text: `table ${name} at ${location}, else like ${alike.table}` },
+          { sign: '+', text: `  ${readsText(create, table.waiting)}` },
+        ]
       return [
         { sign: '+', text: `table ${name} at ${location}` },
         ...(create === null ? [] : createLines(create, table.waiting)),
@@ -80,15 +113,12 @@ function catalogsText(detach: readonly CatalogTables[]): string {
   return detach.length === 0 ? '' : `, shown by ${detach.map(({ catalog }) => catalog).join(', ')} as it is`
 }
 
-function createLines(
-  create: TableToCreate,
-  waiting: PlanReport['tables'][number]['waiting'],
-): readonly PlanLine[] {
+function createLines(create: TableToCreate, waiting: PlannedTable['waiting']): readonly PlanLine[] {
   const schema = schemaFromJson(create.schema, 'the schema of the plan')
   const spec = specLines(partitionSpecFromJson(create.partition_spec, 'the spec of the plan'), schema)
   const properties = Object.entries(create.properties).map(([key, value]) => `  ${key} = ${value}`)
   const lines = [
-    `reads topic ${create.topic} (${create.format}) of source ${create.source} from ${create.start_from}: ${waitingText(waiting)}`,
+    readsText(create, waiting),
     'schema',
     ...schemaTree(schema).map(line => `  ${line}`),
     ...(spec.length === 0 ? [] : ['partitioned by', ...spec.map(line => `  ${line}`)]),
@@ -99,7 +129,11 @@ function createLines(
   return lines.map(line => ({ sign: '+', text: `  ${line}` }))
 }
 
-function waitingText(waiting: PlanReport['tables'][number]['waiting']): string {
+function readsText(create: TableToCreate, waiting: PlannedTable['waiting']): string {
+  return `reads topic ${create.topic} (${create.format}) of source ${create.source} from ${create.start_from}: ${waitingText(waiting)}`
+}
+
+function waitingText(waiting: PlannedTable['waiting']): string {
   if (waiting === null) return 'not looked at'
   if ('error' in waiting) return `what waits there is not known (${waiting.error})`
   if (waiting.partitions === 0) return 'no such topic yet'

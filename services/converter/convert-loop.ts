@@ -22,6 +22,8 @@ export interface Lane {
   readonly lane: number
   /** The lanes of a process share it. */
   readonly gate: SoloGate
+  /** Takes up tables that other processes have made since. */
+  readonly lookForTables?: () => Promise<void>
   /** Gives the task under way back once it aborts. */
   readonly handBack?: AbortSignal
 }
@@ -48,7 +50,7 @@ export async function convertUntilStopped(
 export function taskRunner(
   parts: Parts,
   tables: TableSet,
-  { lane, gate, handBack }: Lane,
+  { lane, gate, handBack, lookForTables }: Lane,
 ): (taskId: string) => Promise<TaskOutcome> {
   const { metadata, runtime, config } = parts
   const { claimLeaseMs, maxTaskAttempts } = config.limits
@@ -60,6 +62,7 @@ export function taskRunner(
     maxTaskAttempts,
     ...(handBack !== undefined && { handBack }),
     convert: async (task: ConvertTask, claim: { readonly token: string }) => {
+      if (tables.find(task.tableId) === undefined) await lookForTables?.()
       const table = tables.find(task.tableId)
       if (table === undefined) throw undeclared(task)
       return await parts.convert(requestOf(parts, table, { task, claimToken: claim.token }))

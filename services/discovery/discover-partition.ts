@@ -47,7 +47,10 @@ export interface PartitionDiscovery {
 }
 
 /** Partition numbers of a topic that have objects, ascending. */
-export async function listPartitionNumbers(store: ObjectStore, topic: string): Promise<readonly number[]> {
+export async function listPartitionNumbers(
+  store: Pick<ObjectStore, 'listFolders'>,
+  topic: string,
+): Promise<readonly number[]> {
   const folders = await store.listFolders(`${topic}/`)
   return folders
     .map(partitionOfFolder)

@@ -65,7 +65,7 @@ function sinceMsOf({ atMs, details }: EventRecord): number {
 }
 
 function subjectOf({ table, topic, partition }: EventRecord): string | undefined {
-  const place = topic === undefined || partition === undefined ? [] : [`${topic}-${partition}`]
-  const parts = [...(table === undefined ? [] : [table]), ...place]
+  const place = partition === undefined ? topic : `${topic}-${partition}`
+  const parts = [table, place].filter(part => part !== undefined)
   return parts.length === 0 ? undefined : parts.join('/')
 }

@@ -1,4 +1,6 @@
 /** Runs the planners of tables: for ever, or until everything that had landed is planned. */
+
+import type { TableConfig } from '../../shared/config/config.ts'
 import type { PlanningState } from '../../shared/metadata/metadata-store.ts'
 import { AppError, invariant } from '../../shared/runtime/errors.ts'
 import { hasMovingTasks } from '../converter/convert-loop.ts'
@@ -102,7 +104,7 @@ function reasonsOf(parts: Parts, table: string, waiting: readonly WaitingSegment
 }
 
 /** A store that cannot be reached is for planning to report, and to try again. */
-export async function noteMissingTopic(parts: Parts, { config }: DeclaredTable): Promise<void> {
+export async function noteMissingTopic(parts: Parts, config: TableConfig): Promise<void> {
   const store = parts.sources.get(config.source)
   if (store === undefined) return
   const what = await describeMissingTopic(store, config.source, config.sourceTopic).catch(() => undefined)

@@ -27,9 +27,13 @@ import { keyOfLocation, locationOutsideStore } from '../../shared/object-store/l
 import { AppError, invariant } from '../../shared/runtime/errors.ts'
 import type { Runtime } from '../../shared/runtime/runtime.ts'
 import { deadLetterFields } from '../dead-letter/dead-letter-columns.ts'
+import { configuredTables } from './pattern-tables.ts'
 
 /** What is added to a table's name for its dead letters. */
 export const DEAD_LETTER_SUFFIX = '__dlq'
+
+/** A change of one entry may concern every table of its pattern. */
+const MAX_REFUSALS_TOLD = 20
 
 export interface DeclaredTable {
   readonly config: TableConfig
@@ -49,7 +53,7 @@ export async function loadKnownTables(metadata: MetadataStore): Promise<KnownTab
 }
 
 /**
- * All tables are looked at before the first is created: a refused configuration changes nothing. What stands in the database as it is
+ * The tables that the configuration names, and those that its patterns have made. All are looked at before the first is created: a refused configuration changes nothing. What stands in the database as it is
  * declared costs no further question, however many tables there are. Errors: those of `refusalOf`.
  */
 export async function declareAll(
@@ -59,11 +63,12 @@ export async function declareAll(
 ): Promise<readonly DeclaredTable[]> {
   const known = await loadKnownTables(metadata)
   const knownAs = byName(known)
-  const refusals = config.tables.flatMap(table => refusalOf(config, table, knownAs(table.name)) ?? [])
+  const tables = configuredTables(config, known.tables)
+  const refusals = tables.flatMap(table => refusalOf(config, table, knownAs(table.name)) ?? [])
   const [first] = refusals
   if (first !== undefined) throw refusedTogether(first, refusals)
   const declared: DeclaredTable[] = []
-  for (const table of config.tables) {
+  for (const table of tables) {
     const standing = standingTable(config, table, knownAs(table.name))
     declared.push(standing ?? (await declareTable(config, table, metadata, runtime)))
   }
@@ -134,9 +139,20 @@ async function declareTopic(
   if (outcome.kind === 'moved') throw topicMoved(table, outcome.location, location)
 }
 
+const REFUSALS = new Set([
+  'table-changed',
+  'location-outside-store',
+  'table-location-taken',
+  'dead-letter-topic-moved',
+])
+
+/** Whether the failure is that of a declaration, and not of what runs it. */
+export function isRefusal(error: unknown): error is AppError {
+  return error instanceof AppError && REFUSALS.has(error.code)
+}
+
 /**
- * Why the table cannot be what it is declared to be, beside what there is: `table-changed`, `location-outside-store`,
- * `table-location-taken` or `dead-letter-topic-moved`. Pure: `plan` asks the same.
+ * Why the table cannot be what it is declared to be, beside what there is: one of `REFUSALS`. Pure: `plan` asks the same.
  */
 export function refusalOf(
   config: Config,
@@ -240,10 +256,12 @@ function topicMoved(table: TableConfig, expected: string, found: string): AppErr
 }
 
 function refusedTogether(first: AppError, refusals: readonly AppError[]): AppError {
+  const more = refusals.length - MAX_REFUSALS_TOLD
+  const told = refusals.slice(0, MAX_REFUSALS_TOLD).map(({ message }) => message)
   return new AppError({
     code: first.code,
     next: 'fatal',
-    message: refusals.map(({ message }) => message).join('\n'),
+    message: [...told, ...(more > 0 ? [`… and ${more} more; tidewater plan lists them`] : [])].join('\n'),
     details: first.details,
   })
 }

@@ -34,12 +34,18 @@ export function checkDeadLetterUrls(
     }
     const topicsUrl = ownUrl ?? (warehouseUrl === undefined ? undefined : `${warehouseUrl}/${TOPICS_FOLDER}`)
     const readsUrl = sources.find(({ name }) => name === table.source)?.url
-    const readsItself =
-      topicsUrl !== undefined &&
-      topicsUrl === readsUrl &&
-      table.name !== undefined &&
-      table.source_topic === deadLetterTopicOf(table.name)
-    if (readsItself) {
+    const readsWhatItWrites = topicsUrl !== undefined && topicsUrl === readsUrl
+    if (readsWhatItWrites && table.source_topics !== undefined) {
+      issues.push({
+        path: ['tables', i, 'source_topics'],
+        message:
+          'the source is where dead letters of these very tables go: each topic of them would become a table, whose dead letters would become another',
+        suggestion:
+          'Give these tables a dlq_url of their own, or name the topics one by one with source_topic.',
+      })
+    }
+    const ownTopic = table.name === undefined ? undefined : deadLetterTopicOf(table.name)
+    if (readsWhatItWrites && ownTopic !== undefined && table.source_topic === ownTopic) {
       issues.push({
         path: ['tables', i, 'source_topic'],
         message: 'the table would read its own dead letters, and fail them again for ever',

@@ -6,17 +6,13 @@ import { metadataFields } from '../decode/kafka-metadata.ts'
 import type { NestedField } from '../iceberg/schema.ts'
 import { type CheckedColumns, checkColumns } from './check-columns.ts'
 import { checkPartitioning } from './check-partitioning.ts'
+import { checkTopics } from './check-topics.ts'
 import type { FieldShape } from './column-schema.ts'
-import { deadLetterTopicOf, type PartitionTermConfig, type StartFromConfig, TOPICS_FOLDER } from './config.ts'
+import type { PartitionTermConfig, StartFromConfig } from './config.ts'
 import type { ConfigIssue, ConfigPath } from './config-error.ts'
 import type { TableShape } from './file-schema.ts'
 import { closest } from './suggest.ts'
-
-/** Tables with this end of their name are the dead letters of another. */
-export const DEAD_LETTER_SUFFIX = '__dlq'
-
-/** Kafka's own limit. */
-const MAX_TOPIC_CHARACTERS = 249
+import { namespacesAround, reservedName } from './table-name.ts'
 
 /** A table as far as it could be read; `undefined` stands for keys that were wrong. */
 export type PartialTable = { readonly [K in keyof TableShape]?: TableShape[K] | undefined } & {
@@ -24,6 +20,8 @@ export type PartialTable = { readonly [K in keyof TableShape]?: TableShape[K] | 
   readonly fieldShapes: readonly (FieldShape | undefined)[] | undefined
   /** The place that holds the columns was wrong itself. */
   readonly schemaIsWrong: boolean
+  /** Whether the entry has a key that says which topics, right or wrong. */
+  readonly namesTopics: boolean
 }
 
 /** `undefined` where the list itself could not be read. */
@@ -44,6 +42,7 @@ export function checkTable(
   issues: ConfigIssue[],
 ): CheckedTable {
   checkName(table, path, issues)
+  checkTopics(table, path, issues)
   checkReference('source', table.source, known.sources, [...path, 'source'], issues)
   for (const [i, catalog] of (table.catalogs ?? []).entries()) {
     checkReference('catalog', catalog, known.catalogs, [...path, 'catalogs', i], issues)
@@ -63,28 +62,10 @@ export function checkTable(
 }
 
 function checkName(table: PartialTable, path: ConfigPath, issues: ConfigIssue[]): void {
-  if (table.name === undefined) return
-  if (table.name.toLowerCase().endsWith(DEAD_LETTER_SUFFIX)) {
-    issues.push({
-      path: [...path, 'name'],
-      message: `names that end in ${DEAD_LETTER_SUFFIX} are kept for dead letters`,
-      suggestion: 'Choose another name.',
-    })
-  }
-  if (table.name.toLowerCase().split('.')[0] === TOPICS_FOLDER) {
-    issues.push({
-      path: [...path, 'name'],
-      message: `the namespace ${TOPICS_FOLDER} is kept for topics that Tidewater writes`,
-      suggestion: 'Choose another namespace.',
-    })
-  }
-  if (table.dlq_mode === 'dlq' && deadLetterTopicOf(table.name).length > MAX_TOPIC_CHARACTERS) {
-    issues.push({
-      path: [...path, 'name'],
-      message: `the topic of its dead letters, ${deadLetterTopicOf('<name>')}, would have more than ${MAX_TOPIC_CHARACTERS} characters, which no Kafka topic may have`,
-      suggestion: 'Choose a shorter name, or another dlq_mode.',
-    })
-  }
+  // What a template makes is looked at topic by topic.
+  if (table.name === undefined || table.source_topics !== undefined) return
+  for (const problem of reservedName(table.name, table.dlq_mode))
+    issues.push({ path: [...path, 'name'], ...problem })
 }
 
 function checkReference(
@@ -262,9 +243,8 @@ export function checkTableNames(names: readonly (string | undefined)[], issues: 
     }
   }
   for (const [i, name] of names.entries()) {
-    const parents = name?.toLowerCase().split('.').slice(0, -1) ?? []
-    for (let length = 2; length <= parents.length; length++) {
-      const parent = byLowerCase.get(parents.slice(0, length).join('.'))
+    for (const namespace of namespacesAround(name?.toLowerCase() ?? '')) {
+      const parent = byLowerCase.get(namespace)
       if (parent === undefined) continue
       issues.push({
         path: ['tables', i, 'name'],

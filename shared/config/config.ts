@@ -22,7 +22,10 @@ export interface Config {
   readonly queue: QueueConfig
   readonly sources: readonly SourceConfig[]
   readonly catalogs: readonly CatalogConfig[]
+  /** Those that name their topic. */
   readonly tables: readonly TableConfig[]
+  /** Entries that make a table of every topic that matches, in the order of the file: `expand-patterns.ts`. */
+  readonly patterns: readonly TablePattern[]
   readonly limits: LimitsConfig
   readonly server: ServerConfig
   readonly log: LogConfig
@@ -110,6 +113,16 @@ export interface TableConfig {
   readonly properties: Readonly<Record<string, string>>
 }
 
+/** What a table of this pattern is declared to be, but for its own name and topic. */
+export interface TablePattern extends Omit<TableConfig, 'sourceTopic'> {
+  /** A template of names: `analytics.{topic}`. */
+  readonly name: string
+  /** Globs, at least one. */
+  readonly topics: readonly string[]
+  /** Globs of topics that are left out. */
+  readonly excludeTopics: readonly string[]
+}
+
 export type MetadataColumnsMode = 'struct' | 'flat' | 'none'
 
 export interface PartitionTermConfig {
@@ -148,6 +161,8 @@ export interface LimitsConfig {
   readonly stopGraceMs: number
   readonly pollIntervalMs: number
   readonly pollIntervalMaxMs: number
+  /** How often sources are looked through for new topics of patterns. */
+  readonly topicPollIntervalMs: number
 }
 
 export interface ServerConfig {

@@ -45,6 +45,20 @@ export function canonicalDeclaration(
   return JSON.stringify(declaration)
 }
 
+const declaredTopicSchema = declarationSchema.pick({ source: true, source_topic: true })
+
+/** What a table was declared to read; `undefined` for a table of dead letters. */
+export function declaredTopicOf(
+  declaration: string,
+): { readonly source: string; readonly topic: string } | undefined {
+  try {
+    const { data } = declaredTopicSchema.safeParse(JSON.parse(declaration))
+    return data === undefined ? undefined : { source: data.source, topic: data.source_topic }
+  } catch {
+    return undefined
+  }
+}
+
 function columnsOf(fields: readonly NestedField[], prefix: string): [string, string][] {
   return fields.flatMap(field =>
     partsOf(prefix + field.name, field.type, field.required, field.id === 0 ? '' : ` (id ${field.id})`),

@@ -18,6 +18,9 @@ const OTHER_KEYS: Readonly<Record<string, string>> = {
   comment: 'doc',
   description: 'doc',
   topic: 'source_topic',
+  topics: 'source_topics',
+  topics_regex: 'source_topics',
+  exclude: 'exclude_topics',
   format: 'source_format',
   columns: 'schema.fields',
   bucket: 'url: s3://bucket/prefix',
@@ -44,8 +47,10 @@ function describeIssue(issue: z.core.$ZodIssue, base: ConfigPath, context: Issue
     case 'unrecognized_keys':
       return issue.keys.flatMap(key => describeUnknownKey(key, path, context))
     case 'invalid_union': {
-      // By convention the last way to write a value is a mapping, and the first is the short one.
-      const branch = issue.errors[isMapping(value) ? issue.errors.length - 1 : 0] ?? []
+      // By convention the last way to write a value is the long one, a mapping or a list, and the first is the short one.
+      const long = issue.errors.at(-1) ?? []
+      const isLong = isMapping(value) || (Array.isArray(value) && !long.some(isOfAnotherKind))
+      const branch = (isLong ? long : issue.errors[0]) ?? []
       return branch.flatMap(inner => describeIssue(inner, path, context))
     }
     case 'custom':
@@ -59,6 +64,10 @@ function describeIssue(issue: z.core.$ZodIssue, base: ConfigPath, context: Issue
     default:
       return [{ path, message: issue.message }]
   }
+}
+
+function isOfAnotherKind({ code, path }: z.core.$ZodIssue): boolean {
+  return code === 'invalid_type' && path.length === 0
 }
 
 function containerName(expected: string): string {

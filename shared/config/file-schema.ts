@@ -13,6 +13,7 @@ import {
   DESIGNED_SOURCE_TYPES,
 } from './designed-later.ts'
 import { logSchema } from './log-schema.ts'
+import { NAME_TEMPLATE } from './name-template.ts'
 import { parseRatio } from './scalars.ts'
 import { scalingSchema } from './scaling-schema.ts'
 import {
@@ -33,12 +34,15 @@ import {
   word,
 } from './schema-values.ts'
 import { serverSchema } from './server-schema.ts'
+import { GLOB } from './topic-glob.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 const MIB = 2 ** 20
 /** More tables in one file are refused. */
 export const MAX_TABLES = 10_000
+/** More patterns in one list are refused. */
+const MAX_GLOBS = 1000
 
 const storeKeys = {
   endpoint: scalar(
@@ -110,6 +114,11 @@ export const catalogSchema = z.strictObject({
   type: word(['embedded'], 'embedded: kept by Tidewater itself.', DESIGNED_CATALOG_TYPES),
 })
 
+const glob = (description: string) =>
+  text('a pattern of topic names such as orders.*: letters, digits, dot, -, _, * and ?', description, GLOB)
+const globs = (description: string) =>
+  z.union([glob(description), z.array(glob(description)).min(1).max(MAX_GLOBS)])
+
 const startFromObject = z.strictObject({
   timestamp: scalar(
     parseTimestamp,
@@ -129,95 +138,103 @@ const retentionSchema = z.strictObject({
   max_count: integer(1, 10_000, 'Snapshots beyond this many expire whatever their age.').prefault(200),
 })
 
-export const tableSchema = z.strictObject({
-  name: text(
-    'namespace and name of the table such as analytics.orders',
-    'Namespace and name, joined by dots: analytics.orders.',
-    /^[A-Za-z0-9_][A-Za-z0-9_-]{0,127}(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,127}){1,7}$/,
-  ),
-  source: text('the name of a source', 'Name of the source that holds the topic.'),
-  source_topic: text(
-    'the name of a Kafka topic: letters, digits, dot, - and _',
-    'The topic.',
-    /^[A-Za-z0-9._-]{1,249}$/,
-  ),
-  source_format: word(['json', 'raw'], 'How values are read.', DESIGNED_FORMATS).prefault('json'),
-  schema_mode: word(['inline'], 'Where the columns come from.', DESIGNED_SCHEMA_MODES).prefault('inline'),
-  schema: z
-    .strictObject({ fields: z.array(fieldSchema).max(MAX_FIELDS_PER_STRUCT) })
-    .meta({
-      description: 'The columns; required for json, for raw `key` and `value` of type binary or string.',
-    })
-    .optional(),
-  partition_by: z
-    .array(
-      text(
-        'a column, or year(c), month(c), day(c), hour(c), bucket(16, c), truncate(10, c) or void(c)',
-        'column, year(c), month(c), day(c), hour(c), bucket(16, c), truncate(10, c) or void(c).',
-      ),
-    )
-    .prefault([]),
-  catalogs: z.array(text('the name of a catalog', 'Name of a catalog.')).min(1).optional(),
-  commit_interval: duration(100, DAY_MS, '100ms to 1d', 'How often new rows become visible.').prefault('60s'),
-  dlq_mode: word(
-    ['dlq', 'skip', 'stop'],
-    'What happens to a record that does not fit: kept as a dead letter, counted and skipped, or the partition stops.',
-  ).prefault('dlq'),
-  dlq_max_ratio: scalar(
-    parseRatio,
-    { type: 'number', minimum: 0, maximum: 1 },
-    'The table stops when a larger share of the records of a task does not fit; 1 never stops it.',
-  ).prefault(0.5),
-  dlq_retention: duration(
-    HOUR_MS,
-    3650 * DAY_MS,
-    '1h to 3650d',
-    'Dead letters older than this leave the dead-letter table; they are kept for ever unless told.',
-  ).optional(),
-  dlq_url: storeUrl(
-    'Where the dead-letter topic is written: s3://bucket/prefix or a folder, never the namespace of brokers. Below the warehouse unless told.',
-  ).optional(),
-  unknown_fields: word(
-    ['ignore', 'dlq'],
-    'What happens to a record with a JSON key that is no column.',
-  ).prefault('ignore'),
-  metadata_columns: word(
-    ['struct', 'flat', 'none'],
-    'Topic, partition, offset, timestamp, key and headers of the record: as struct _kafka, as columns _kafka_…, or not.',
-  ).prefault('struct'),
-  compression: word(['zstd', 'snappy', 'gzip', 'lz4', 'none'], 'Codec of the Parquet files.').prefault(
-    'zstd',
-  ),
-  target_file_size: size(
-    MIB,
-    4096 * MIB,
-    '1MiB to 4GiB',
-    'A Parquet file is closed at about this size.',
-  ).prefault('128MiB'),
-  task_target_bytes: size(
-    64 * 1024,
-    4096 * MIB,
-    '64KiB to 4GiB',
-    'Segments of about this size in all become one task at once.',
-  ).prefault('64MiB'),
-  on_source_gap: word(
-    ['continue', 'stop'],
-    'What happens at offsets that the brokers lost; they are always reported.',
-  ).prefault('continue'),
-  on_new_incarnation: word(
-    ['stop', 'continue'],
-    'What happens when the offsets of a partition begin again, because the topic was recreated.',
-  ).prefault('stop'),
-  start_from: startFromSchema.prefault('earliest'),
-  snapshot_retention: retentionSchema.prefault({}),
-  properties: z
-    .record(
-      z.string(),
-      scalar(parseProperty, { type: ['string', 'number', 'boolean'] }, 'Value of the property.'),
-    )
-    .meta({ description: 'More Iceberg table properties.' })
-    .prefault({}),
-})
+export const tableSchema = z
+  .strictObject({
+    name: text(
+      'namespace and name of the table such as analytics.orders',
+      'Namespace and name, joined by dots: analytics.orders. With source_topics a template: analytics.{topic}, or {1} for what the first * stands for.',
+      NAME_TEMPLATE,
+    ),
+    source: text('the name of a source', 'Name of the source that holds the topic.'),
+    source_topic: text(
+      'the name of a Kafka topic: letters, digits, dot, - and _',
+      'The topic; or source_topics for a table of each of many.',
+      /^[A-Za-z0-9._-]{1,249}$/,
+    ).optional(),
+    source_topics: globs(
+      'Patterns of topics, each of which becomes a table: orders.* for example.',
+    ).optional(),
+    exclude_topics: globs('Patterns of topics that source_topics leaves out.').optional(),
+    source_format: word(['json', 'raw'], 'How values are read.', DESIGNED_FORMATS).prefault('json'),
+    schema_mode: word(['inline'], 'Where the columns come from.', DESIGNED_SCHEMA_MODES).prefault('inline'),
+    schema: z
+      .strictObject({ fields: z.array(fieldSchema).max(MAX_FIELDS_PER_STRUCT) })
+      .meta({
+        description: 'The columns; required for json, for raw `key` and `value` of type binary or string.',
+      })
+      .optional(),
+    partition_by: z
+      .array(
+        text(
+          'a column, or year(c), month(c), day(c), hour(c), bucket(16, c), truncate(10, c) or void(c)',
+          'column, year(c), month(c), day(c), hour(c), bucket(16, c), truncate(10, c) or void(c).',
+        ),
+      )
+      .prefault([]),
+    catalogs: z.array(text('the name of a catalog', 'Name of a catalog.')).min(1).optional(),
+    commit_interval: duration(100, DAY_MS, '100ms to 1d', 'How often new rows become visible.').prefault(
+      '60s',
+    ),
+    dlq_mode: word(
+      ['dlq', 'skip', 'stop'],
+      'What happens to a record that does not fit: kept as a dead letter, counted and skipped, or the partition stops.',
+    ).prefault('dlq'),
+    dlq_max_ratio: scalar(
+      parseRatio,
+      { type: 'number', minimum: 0, maximum: 1 },
+      'The table stops when a larger share of the records of a task does not fit; 1 never stops it.',
+    ).prefault(0.5),
+    dlq_retention: duration(
+      HOUR_MS,
+      3650 * DAY_MS,
+      '1h to 3650d',
+      'Dead letters older than this leave the dead-letter table; they are kept for ever unless told.',
+    ).optional(),
+    dlq_url: storeUrl(
+      'Where the dead-letter topic is written: s3://bucket/prefix or a folder, never the namespace of brokers. Below the warehouse unless told.',
+    ).optional(),
+    unknown_fields: word(
+      ['ignore', 'dlq'],
+      'What happens to a record with a JSON key that is no column.',
+    ).prefault('ignore'),
+    metadata_columns: word(
+      ['struct', 'flat', 'none'],
+      'Topic, partition, offset, timestamp, key and headers of the record: as struct _kafka, as columns _kafka_…, or not.',
+    ).prefault('struct'),
+    compression: word(['zstd', 'snappy', 'gzip', 'lz4', 'none'], 'Codec of the Parquet files.').prefault(
+      'zstd',
+    ),
+    target_file_size: size(
+      MIB,
+      4096 * MIB,
+      '1MiB to 4GiB',
+      'A Parquet file is closed at about this size.',
+    ).prefault('128MiB'),
+    task_target_bytes: size(
+      64 * 1024,
+      4096 * MIB,
+      '64KiB to 4GiB',
+      'Segments of about this size in all become one task at once.',
+    ).prefault('64MiB'),
+    on_source_gap: word(
+      ['continue', 'stop'],
+      'What happens at offsets that the brokers lost; they are always reported.',
+    ).prefault('continue'),
+    on_new_incarnation: word(
+      ['stop', 'continue'],
+      'What happens when the offsets of a partition begin again, because the topic was recreated.',
+    ).prefault('stop'),
+    start_from: startFromSchema.prefault('earliest'),
+    snapshot_retention: retentionSchema.prefault({}),
+    properties: z
+      .record(
+        z.string(),
+        scalar(parseProperty, { type: ['string', 'number', 'boolean'] }, 'Value of the property.'),
+      )
+      .meta({ description: 'More Iceberg table properties.' })
+      .prefault({}),
+  })
+  .meta({ oneOf: [{ required: ['source_topic'] }, { required: ['source_topics'] }] })
 
 export const limitsSchema = z.strictObject({
   workers: integer(1, MAX_WORKERS, 'Worker threads that convert; one per CPU core unless told.').optional(),
@@ -248,6 +265,12 @@ export const limitsSchema = z.strictObject({
   poll_interval_max: duration(50, HOUR_MS, '50ms to 1h', 'How seldom quiet partitions are listed.').prefault(
     '30s',
   ),
+  topic_poll_interval: duration(
+    50,
+    DAY_MS,
+    '50ms to 1d',
+    'How often sources are looked through for new topics of source_topics.',
+  ).prefault('30s'),
 })
 
 export const fileSchema = z.strictObject({

@@ -17,6 +17,7 @@ import type {
   SourceConfig,
   StoreConfig,
   TableConfig,
+  TablePattern,
 } from './config.ts'
 import { type ConfigError, type ConfigIssue, type ConfigPath, pathText } from './config-error.ts'
 import { describeIssues, isMapping, valueAt } from './describe-issues.ts'
@@ -74,7 +75,7 @@ function checkAll(data: unknown, baseFolder: string, issues: ConfigIssue[]): rea
   const rawTables = valueAt(data, ['tables'])
   const tables = (Array.isArray(rawTables) ? rawTables : []).map(readPartialTable)
   checkTableNames(
-    tables.map(table => table.name),
+    tables.map(({ name, source_topics: isPattern }) => (isPattern === undefined ? name : undefined)),
     issues,
   )
   checkDeadLetterUrls(tables, { ...storesIn(data), baseFolder }, issues)
@@ -180,8 +181,9 @@ function readPartialTable(raw: unknown): PartialTable {
     ? fields.map(field => fieldSchema.safeParse(field).data)
     : undefined
   const whole = tableSchema.safeParse(raw)
-  if (whole.success) return { ...whole.data, fieldShapes, schemaIsWrong: false }
-  if (!isMapping(raw)) return { fieldShapes, schemaIsWrong: true }
+  if (!isMapping(raw)) return { fieldShapes, schemaIsWrong: true, namesTopics: true }
+  const namesTopics = raw.source_topic !== undefined || raw.source_topics !== undefined
+  if (whole.success) return { ...whole.data, fieldShapes, schemaIsWrong: false, namesTopics }
   const wrong = new Set(
     whole.error.issues.flatMap(issue => (issue.path.length > 0 ? [String(issue.path[0])] : [])),
   )
@@ -193,10 +195,10 @@ function readPartialTable(raw: unknown): PartialTable {
   const leftOut: Readonly<Record<string, undefined>> = Object.fromEntries(
     Array.from(wrong, key => [key, undefined]),
   )
-  return { ...part.data, ...leftOut, fieldShapes, schemaIsWrong: wrong.has('schema') }
+  return { ...part.data, ...leftOut, fieldShapes, schemaIsWrong: wrong.has('schema'), namesTopics }
 }
 
-const lenientTableSchema = tableSchema.partial({ name: true, source: true, source_topic: true })
+const lenientTableSchema = tableSchema.partial({ name: true, source: true })
 
 function buildMetadata(metadata: MetadataConfig, baseFolder: string): MetadataConfig {
   if (metadata.kind === 'sqlite') return { ...metadata, path: resolve(baseFolder, metadata.path) }
@@ -226,10 +228,7 @@ function buildConfig(file: FileShape, tables: readonly CheckedTable[], baseFolde
       }),
     ),
     catalogs: file.catalogs.map(({ name, type }) => ({ name, type })),
-    tables: file.tables.flatMap((table, i) => {
-      const checked = tables[i]
-      return checked === undefined ? [] : [buildTable(table, checked, { catalogNames, baseFolder })]
-    }),
+    ...buildTables(file.tables, tables, { catalogNames, baseFolder }),
     limits: {
       ...(limits.workers !== undefined && { workers: limits.workers }),
       maxOpenPartitions: limits.max_open_partitions,
@@ -239,6 +238,7 @@ function buildConfig(file: FileShape, tables: readonly CheckedTable[], baseFolde
       stopGraceMs: limits.stop_grace,
       pollIntervalMs: limits.poll_interval,
       pollIntervalMaxMs: limits.poll_interval_max,
+      topicPollIntervalMs: limits.topic_poll_interval,
     },
     server: buildServer(file.server),
     log: file.log,
@@ -313,16 +313,43 @@ function buildWarehouse({
   }
 }
 
-function buildTable(
+interface TableSurroundings {
+  readonly catalogNames: readonly string[]
+  readonly baseFolder: string
+}
+
+function buildTables(
+  shapes: FileShape['tables'],
+  checked: readonly CheckedTable[],
+  surroundings: TableSurroundings,
+): Pick<Config, 'tables' | 'patterns'> {
+  const tables: TableConfig[] = []
+  const patterns: TablePattern[] = []
+  for (const [i, table] of shapes.entries()) {
+    const columns = checked[i]
+    if (columns === undefined) continue
+    const settings = buildSettings(table, columns, surroundings)
+    const { source_topic: sourceTopic, source_topics: topics } = table
+    if (sourceTopic !== undefined) tables.push({ ...settings, sourceTopic })
+    else if (topics !== undefined)
+      patterns.push({
+        ...settings,
+        topics: [topics].flat(),
+        excludeTopics: [table.exclude_topics ?? []].flat(),
+      })
+  }
+  return { tables, patterns }
+}
+
+function buildSettings(
   table: TableShape,
   checked: CheckedTable,
-  { catalogNames, baseFolder }: { readonly catalogNames: readonly string[]; readonly baseFolder: string },
-): TableConfig {
+  { catalogNames, baseFolder }: TableSurroundings,
+): Omit<TableConfig, 'sourceTopic'> {
   const retention = table.snapshot_retention
   return {
     name: table.name,
     source: table.source,
-    sourceTopic: table.source_topic,
     sourceFormat: table.source_format,
     fields: checked.fields,
     fieldOptions: checked.fieldOptions,

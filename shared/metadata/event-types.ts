@@ -58,6 +58,13 @@ export const EVENT_TYPES = {
     whatToDo:
       'Ask whether the records can be produced again. If they are lost, there is nothing to do here: the gap is accounted for. To be asked the next time, declare on_source_gap: stop.',
   },
+  'topic.refused': {
+    severity: 'warning',
+    meaning:
+      'a topic matches a pattern of source_topics and becomes no table: its name, made of the topic’s, is taken or cannot be a name. Other topics are not concerned; nothing of this one is converted.',
+    whatToDo:
+      'Declare a table for it with source_topic: {topic} and a name of its own, or add it to exclude_topics. Segments wait in the source for as long as the brokers keep them.',
+  },
   'partition.replanned': {
     severity: 'info',
     meaning:

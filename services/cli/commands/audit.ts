@@ -2,6 +2,7 @@ import { auditTable } from '../../audit/audit-table.ts'
 import { type AuditReport, isClean } from '../../audit/audit-tally.ts'
 import { topicPlaceOf } from '../../dead-letter/topic-place.ts'
 import { DEAD_LETTER_SUFFIX } from '../../tables/declare-table.ts'
+import { configuredTables } from '../../tables/pattern-tables.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
 import { type ConfigOption, findNamed, withStores } from '../load-config-file.ts'
 import { table as layOut, note, print, printJson } from '../terminal.ts'
@@ -26,8 +27,8 @@ export async function audit(
 ): Promise<ExitCode> {
   return await withStores(options, async stores => {
     const { config, metadata, sources, warehouse } = stores
-    const wanted =
-      names.length === 0 ? config.tables : names.map(name => findNamed('table', config.tables, name))
+    const tables = configuredTables(config, await metadata.listTables())
+    const wanted = names.length === 0 ? tables : names.map(name => findNamed('table', tables, name))
     const reports: AuditReport[] = []
     for (const table of wanted) {
       const { name, source: sourceName, metadataColumns } = table

@@ -10,6 +10,7 @@ import type { ObjectStore } from '../../../shared/object-store/object-store.ts'
 import { AppError, invariant } from '../../../shared/runtime/errors.ts'
 import { readLogEnd } from '../../discovery/log-end.ts'
 import { DEAD_LETTER_SUFFIX } from '../../tables/declare-table.ts'
+import { configuredTables } from '../../tables/pattern-tables.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
 import { type ConfigOption, findNamed, withStores } from '../load-config-file.ts'
 import { note, print } from '../terminal.ts'
@@ -110,11 +111,15 @@ async function operate(
   body: (operation: Operation) => Promise<ExitCode>,
 ): Promise<ExitCode> {
   return await withStores(options, async ({ config, metadata, sources }) => {
-    const tables = (await metadata.listTables()).filter(table => table.kind === 'rows')
-    const table = findNamed('table', tables, tableName)
+    const known = await metadata.listTables()
+    const table = findNamed(
+      'table',
+      known.filter(({ kind }) => kind === 'rows'),
+      tableName,
+    )
     const partition =
       options.partition === undefined ? undefined : await partitionOf(metadata, table, options.partition)
-    const { source: sourceName } = findNamed('declared table', config.tables, tableName)
+    const { source: sourceName } = findNamed('declared table', configuredTables(config, known), tableName)
     const source = sources.get(sourceName)
     invariant(source !== undefined, `table ${tableName} names a configured source`)
     return await body({

@@ -13,11 +13,16 @@ const table: PlannedTable = {
   detach: [],
   location: 'file:///lake/shop/orders',
   waiting: null,
+  pattern: null,
 }
 const textOf = (tables: readonly PlannedTable[], changes = 0) =>
-  planLines({ database: { path: '/t.db', exists: true, migrations: [] }, changes, tables }).map(
-    ({ sign, text }) => `${sign} ${text}`,
-  )
+  planLines({
+    database: { path: '/t.db', exists: true, migrations: [] },
+    changes,
+    tables,
+    refused_topics: [],
+    unlisted_sources: [],
+  }).map(({ sign, text }) => `${sign} ${text}`)
 
 test('what stays as it is has no line', () => {
   expect(textOf([table])).toEqual(['  No changes.'])

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { DESIGNED_KEYS } from '../../../shared/config/designed-later.ts'
+import { expandPatterns } from '../../../shared/config/expand-patterns.ts'
 import { fileSchema, knownKeys } from '../../../shared/config/file-schema.ts'
 import { configOf, errorsOf } from './fixtures.ts'
 
@@ -87,6 +88,21 @@ describe('docs/configuration.md', () => {
   it('shows a first example that is valid', () => {
     const [, example] = /```yaml\n(.*?)```/s.exec(docs) ?? []
     expect(configOf(example ?? '').tables).toHaveLength(1)
+  })
+
+  it('shows in topic-patterns.md the tables that its example makes', () => {
+    const page = readFileSync(new URL('../../../docs/topic-patterns.md', import.meta.url), 'utf8')
+    const [, example] = /```yaml\n(.*?)```/s.exec(page) ?? []
+    const rows = [...page.matchAll(/^\| (`.*`) \| (`(.*)`|none) \|$/gm)]
+    const expected = rows.flatMap(([, topics, , table]) =>
+      Array.from(topics?.matchAll(/`([^`]+)`/g) ?? [], ([, topic]) => [topic ?? '', table] as const),
+    )
+    const topics = expected.map(([topic]) => ({ source: 'kafscale', topic }))
+    const { tables, problems } = expandPatterns(configOf(example ?? ''), topics, [])
+    const made = new Map(tables.map(({ name, sourceTopic }) => [sourceTopic, name]))
+    expect(expected.map(([topic]) => [topic, made.get(topic)])).toEqual(expected)
+    expect(expected).toHaveLength(6)
+    expect(problems).toEqual([])
   })
 
   it('names all keys that are designed but not built', () => {

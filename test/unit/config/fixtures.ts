@@ -28,6 +28,7 @@ export function fileWithTable(tableKeys: string): string {
     'schema: { fields: [ { name: id, type: long } ] }',
   ]
   const given = new Set(tableKeys.split('\n').map(line => /^(\w+):/.exec(line)?.[1]))
+  if (given.has('source_topics')) given.add('source_topic')
   const lines = [...defaults.filter(line => !given.has(/^\w+/.exec(line)?.[0])), ...tableKeys.split('\n')]
   return `warehouse: file:./lake
 sources: [ { name: s, url: "file:./segments" } ]

@@ -15,7 +15,13 @@ it('describes every key of a table, closed against unknown ones, with defaults a
     additionalProperties: false,
     required: expect.arrayContaining(['warehouse', 'sources', 'tables']),
     properties: {
-      tables: { items: { required: ['name', 'source', 'source_topic'], additionalProperties: false } },
+      tables: {
+        items: {
+          required: ['name', 'source'],
+          oneOf: [{ required: ['source_topic'] }, { required: ['source_topics'] }],
+          additionalProperties: false,
+        },
+      },
     },
   })
 })

@@ -90,6 +90,7 @@ limits:
   stop_grace: 5s
   poll_interval: 200ms
   poll_interval_max: 1m
+  topic_poll_interval: 5m
 `,
       { KEY_ID: 'the-id', KEY: 'the-secret' },
     )
@@ -145,6 +146,7 @@ limits:
       stopGraceMs: 5000,
       pollIntervalMs: 200,
       pollIntervalMaxMs: 60_000,
+      topicPollIntervalMs: 300_000,
     })
   })
 
