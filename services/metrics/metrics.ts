@@ -1,6 +1,6 @@
 /**
- * The metrics of one process, in Prometheus' text format: what the database knows, read at the scrape, and what this process did,
- * counted as it reports it. A database that does not answer costs only its own metrics. Nothing is kept across restarts.
+ * The metrics of one process, in Prometheus' text format: what the database knows, read at the scrape by processes that serve, and what
+ * this process did, counted as it reports it. A database that does not answer costs only its own metrics. Nothing is kept across restarts.
  */
 import { collectDefaultMetrics, Registry } from 'prom-client'
 import { type Parts, problemOf } from '../parts.ts'
@@ -15,7 +15,7 @@ import { scalingSamples } from './scaling-samples.ts'
 /** Scrapes within this time share one pass over the database, so that scraping cannot be used as load. */
 const FIGURES_FRESH_MS = 5_000
 
-export type MetricsContext = Pick<Parts, 'config' | 'metadata' | 'runtime' | 'report'> & {
+export type MetricsContext = Pick<Parts, 'config' | 'metadata' | 'runtime' | 'stages' | 'report'> & {
   /** Of the conversions of this process; without it there are none. */
   readonly meter?: Pick<ConversionMeter, 'utilisation'>
 }
@@ -29,7 +29,7 @@ export interface Metrics {
 }
 
 export function createMetrics(context: MetricsContext): Metrics {
-  const { config, metadata, runtime } = context
+  const { config, metadata, runtime, stages } = context
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const utilisation = () => context.meter?.utilisation() ?? 0
@@ -52,6 +52,8 @@ export function createMetrics(context: MetricsContext): Metrics {
   }
 
   async function readSamples(): Promise<readonly Sample[]> {
+    // A scrape of every one of many workers would ask the same questions.
+    if (!stages.has('serve')) return []
     const startedMs = runtime.monotonicMs()
     const samples = await readDatabase().catch((error: unknown) => {
       reportFailure(error)

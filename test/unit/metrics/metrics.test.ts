@@ -24,6 +24,20 @@ async function scrape(): Promise<Exposition> {
 }
 
 describe('metrics of a pipeline', () => {
+  test('a process that does not serve tells only what it did itself, and asks the database nothing', async () => {
+    const metadata = new Proxy(pipeline.metadata, {
+      get: (_, name) => {
+        throw new Error(`asked for ${String(name)}`)
+      },
+    })
+    const stages = new Set(['convert'] as const)
+    metrics = createMetrics({ ...pipeline.parts, metadata, stages })
+    const names = new Set((await scrape()).series.map(({ name }) => name))
+    expect(names).toContain('tidewater_worker_utilisation')
+    expect(names).not.toContain('tidewater_metadata_readable')
+    expect(names).not.toContain('tidewater_query_lag_seconds')
+  })
+
   test('count what was committed, by what became of it', async () => {
     await land(pipeline.source, [...ids(0, 8), 'not json', { id: 'no number' }])
     await pipeline.settle()
