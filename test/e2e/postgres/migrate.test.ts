@@ -1,5 +1,8 @@
 /** Schemas, upgrades and logins on a PostgreSQL server. */
+import { execFile } from 'node:child_process'
 import { DatabaseSync } from 'node:sqlite'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Secret } from '../../../shared/config/secret.ts'
 import { openPostgresPreview } from '../../../shared/metadata/postgres/preview.ts'
@@ -7,6 +10,9 @@ import { openPostgresMetadataStore } from '../../../shared/metadata/postgres/sto
 import { type Migration, readMigrations } from '../../../shared/metadata/read-migrations.ts'
 import { codeOf, followTopic, planned, sliceOf } from '../../contract/metadata-store-fixture.ts'
 import { type PostgresServer, startPostgres } from '../../servers/postgres.ts'
+
+const PROCESS = fileURLToPath(new URL('migrating-process.ts', import.meta.url))
+const execute = promisify(execFile)
 
 let server: PostgresServer
 beforeAll(async () => {
@@ -48,6 +54,22 @@ describe('migrate', () => {
     const [{ n } = {}] = await server.query('select count(*) as n from starting.schema_migration')
     expect(Number(n)).toBe(readMigrations('postgres').length)
     await Promise.all(stores.map(store => store.close()))
+  })
+
+  it('lets real processes start at once, on an empty database and on an older one', async () => {
+    const known = readMigrations('postgres')
+    const older = open('processes_older', known.slice(0, -1))
+    await older.migrate()
+    await older.close()
+    for (const schema of ['processes_empty', 'processes_older']) {
+      const names = Array.from({ length: 5 }, (_, i) => `process ${i}`)
+      const url = `${server.url}?schema=${schema}`
+      await Promise.all(names.map(name => execute(process.execPath, [PROCESS, url, name])))
+      const applied = await server.query(`select number from ${schema}.schema_migration order by number`)
+      expect(applied.map(({ number }) => Number(number))).toEqual(known.map(({ number }) => number))
+      const leases = await server.query(`select name from ${schema}.lease order by name`)
+      expect(leases.map(({ name }) => name)).toEqual(names)
+    }
   })
 
   it('refuses tables of another program, and migrations of another text', async () => {
