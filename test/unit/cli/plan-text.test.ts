@@ -75,3 +75,40 @@ test.each([
     `+   reads topic orders (json) of source local from earliest: ${text}`,
   )
 })
+
+test('of the tables that one pattern creates the first is shown whole, the others by name and topic', () => {
+  const made = (name: string, pattern: string | null): PlannedTable => ({
+    ...table,
+    table: name,
+    action: 'create',
+    create: { ...create, topic: name },
+    pattern,
+  })
+  const lines = textOf([made('a.one', 'a.{topic}'), made('a.two', 'a.{topic}'), made('b.three', null)], 3)
+  expect(lines.filter(line => /table|reads|schema/.test(line))).toEqual([
+    '+ table a.one at file:///lake/shop/orders',
+    '+   reads topic a.one (json) of source local from earliest: not looked at',
+    '+   schema',
+    '+ table a.two at file:///lake/shop/orders, else like a.one',
+    '+   reads topic a.two (json) of source local from earliest: not looked at',
+    '+ table b.three at file:///lake/shop/orders',
+    '+   reads topic b.three (json) of source local from earliest: not looked at',
+    '+   schema',
+  ])
+})
+
+test('topics that become no table and sources that cannot be listed are told, and refuse nothing', () => {
+  const refused = { source: 's', topic: 't', pattern: 'a.{topic}', code: 'table-name-taken', message: 'No.' }
+  const lines = planLines({
+    database: { path: '/t.db', exists: true, migrations: [] },
+    changes: 0,
+    tables: [],
+    refused_topics: [refused],
+    unlisted_sources: [{ source: 's', error: 'no route' }],
+  })
+  expect(lines).toEqual([
+    { sign: '!', text: 'No. [table-name-taken]' },
+    { sign: '!', text: 'new topics of source s are not known: no route' },
+    { sign: ' ', text: 'No changes.' },
+  ])
+})
