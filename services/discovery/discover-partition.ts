@@ -20,6 +20,8 @@ import { holdForLateArrivals } from './late-arrivals.ts'
 
 /** Objects looked at in one listing of one partition; a longer backlog is taken in several visits. */
 const MAX_OBJECTS_PER_LISTING = 20_000
+/** Objects looked at, from the folder's start, for where a new life begins. */
+const MAX_OBJECTS_OF_NEW_LIFE = 1_000
 /** Listings in one visit, on the way to a start that lies far into the folder. */
 const MAX_LISTINGS_TO_START = 100_000
 
@@ -30,8 +32,8 @@ export interface PartitionToDiscover {
   readonly cursor: Cursor
   readonly nowMs: number
   readonly settleMs: number
-  /** Whether this very object was converted into the current incarnation. */
-  readonly isConverted?: (segment: Pick<SegmentRef, 'key' | 'etag'>) => Promise<boolean>
+  /** Whether any of these very objects was converted into the current incarnation. */
+  readonly anyConverted?: (objects: readonly ObjectInfo[]) => Promise<boolean>
   /** At least 4; `MAX_OBJECTS_PER_LISTING` without it. */
   readonly maxObjectsPerListing?: number
 }
@@ -106,17 +108,28 @@ async function listFromCursor(input: PartitionToDiscover): Promise<readonly Obje
   })
 }
 
-/** Where a new life of the topic begins, if the folder begins below the last planned segment, which is gone. */
+/**
+ * Where a new life of the topic begins, if the folder begins below the last planned segment, which is gone. Objects go one by one: while
+ * the old life is being deleted, or after somebody removed some of it, what is left is no new one. So there must be a whole segment, and
+ * none that was converted.
+ */
 async function newLifeAt(input: PartitionToDiscover, last: SegmentRef): Promise<bigint | undefined> {
   const { store, topic, partition } = input
-  const objects = await collect(store, { prefix: `${partitionFolder(topic, partition)}segment-`, limit: 2 })
-  const lowest = objects.find(object => baseOffsetOfKey(object.key) !== undefined)
-  const baseOffset = lowest === undefined ? undefined : baseOffsetOfKey(lowest.key)
+  const prefix = `${partitionFolder(topic, partition)}segment-`
+  const objects = await collect(store, { prefix, limit: MAX_OBJECTS_OF_NEW_LIFE })
+  const indexed = new Set(
+    objects
+      .map(({ key }) => segmentNameOf(key))
+      .flatMap(name => (name?.extension === 'index' ? [name.baseOffset] : [])),
+  )
+  const segments = objects.filter(({ key }) => {
+    const name = segmentNameOf(key)
+    return name?.extension === 'kfs' && indexed.has(name.baseOffset)
+  })
+  const lowest = objects.find(({ key }) => baseOffsetOfKey(key) !== undefined)
+  const baseOffset = lowest === undefined || segments.length === 0 ? undefined : baseOffsetOfKey(lowest.key)
   if (baseOffset === undefined || baseOffset >= last.baseOffset) return baseOffset
-  // The old life still stands: somebody removed its last segment alone.
-  const segment = objects.find(object => segmentNameOf(object.key)?.extension === 'kfs')
-  if (segment !== undefined && (await input.isConverted?.(segment))) return undefined
-  return baseOffset
+  return (await input.anyConverted?.(segments)) === true ? undefined : baseOffset
 }
 
 /** Reads the end of the last segment; a segment whose footer is damaged is left out, so that those before it go on. */

@@ -7,7 +7,7 @@ import { startOffset } from './start-offset.ts'
 /** Listings walked to find a start; each holds thousands of segments. */
 const MAX_LISTINGS = 100_000
 
-export interface StartToDiscover extends Omit<PartitionToDiscover, 'cursor' | 'isConverted'> {
+export interface StartToDiscover extends Omit<PartitionToDiscover, 'cursor' | 'anyConverted'> {
   readonly startFrom: StartFromConfig
   readonly tableCreatedAtMs: number
 }

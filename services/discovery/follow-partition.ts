@@ -2,7 +2,8 @@
  * Decides what a fresh listing means for a partition that is already followed. Pure.
  *
  * The listing begins with the last planned segment itself, so that three things show: a segment that was replaced after it was
- * planned, a topic that was recreated (its offsets begin again below the cursor), and retention that removed what was planned.
+ * planned, a topic that was recreated (its offsets begin again below the cursor), and retention that removed what was planned. Before
+ * anything was planned, a folder that begins below where this life began is a recreated topic too.
  */
 import type { SegmentRef } from '../../shared/flow.ts'
 import type { ReadySegment } from './examine-listing.ts'
@@ -11,6 +12,8 @@ import type { ReadySegment } from './examine-listing.ts'
 export interface Cursor {
   readonly plannedOffset: bigint
   readonly lastPlanned?: SegmentRef
+  /** Where the folder began when this life was taken up from its beginning, as long as nothing of it is planned. */
+  readonly beganAt?: bigint
 }
 
 export interface FreshListing {
@@ -27,7 +30,7 @@ export type Following =
   | { readonly kind: 'segments'; readonly segments: readonly ReadySegment[] }
   /** The last planned segment has other content now. */
   | { readonly kind: 'replaced'; readonly segment: ReadySegment }
-  /** The last planned segment is gone and the folder begins below the cursor. */
+  /** The folder begins below the cursor, and what was planned last, if anything, is gone. */
   | { readonly kind: 'new_incarnation'; readonly firstOffset: bigint }
   /** A new segment begins below what is planned already. */
   | { readonly kind: 'overlap'; readonly segment: ReadySegment }
@@ -36,6 +39,9 @@ export function followPartition(cursor: Cursor, listing: FreshListing): Followin
   const { ready } = listing
   const last = cursor.lastPlanned
   if (last === undefined) {
+    const lowest = ready[0]?.baseOffset
+    if (cursor.beganAt !== undefined && lowest !== undefined && lowest < cursor.beganAt)
+      return { kind: 'new_incarnation', firstOffset: lowest }
     // The start may lie inside a segment: those before the one that holds it are left out.
     const holdsStart = ready.findLastIndex(segment => segment.baseOffset <= cursor.plannedOffset)
     return { kind: 'segments', segments: ready.slice(Math.max(0, holdsStart)) }

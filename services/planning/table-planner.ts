@@ -15,7 +15,7 @@ import type {
   TableDetail,
 } from '../../shared/metadata/metadata-store.ts'
 import { withLease } from '../../shared/metadata/with-lease.ts'
-import type { ObjectStore } from '../../shared/object-store/object-store.ts'
+import type { ObjectInfo, ObjectStore } from '../../shared/object-store/object-store.ts'
 import type { TaskQueue } from '../../shared/queue/task-queue.ts'
 import { invariant } from '../../shared/runtime/errors.ts'
 import { mapBounded } from '../../shared/runtime/map-bounded.ts'
@@ -27,6 +27,7 @@ import {
 } from '../discovery/discover-partition.ts'
 import { discoverStart } from '../discovery/discover-start.ts'
 import type { ReadySegment } from '../discovery/examine-listing.ts'
+import type { Cursor } from '../discovery/follow-partition.ts'
 import { cutTasks, type PendingPartition } from './plan.ts'
 
 /** Partitions listed at once by one table. */
@@ -210,10 +211,10 @@ export function createTablePlanner(context: PlannerContext): TablePlanner {
       store: source,
       topic: partition.topic,
       partition: partition.partition,
-      cursor: partition,
+      cursor: cursorOf(partition, settings),
       nowMs,
       settleMs: settings.segmentSettleMs,
-      isConverted: segment => isConverted(context, partition, segment),
+      anyConverted: objects => anyConverted(context, partition, objects),
     })
     const found = await settle(context, partition, discovery)
     const inTime = landedBefore(found === 'moved' ? undefined : found, options.landedBeforeMs)
@@ -274,6 +275,17 @@ async function loadState({ metadata, table }: PlannerContext): Promise<PlanningS
   const [state] = await metadata.loadPlanningStates([table.tableId])
   invariant(state !== undefined, `the state of table ${table.name} was asked for`)
   return state
+}
+
+/** A first life that does not begin with the folder, as `start_from` may have it, says nothing of where the folder began. */
+function cursorOf(partition: SourcePartition, { startFrom }: PlannerSettings): Cursor {
+  const { plannedOffset, lastPlanned, firstOffset, incarnation } = partition
+  const isFromTheBeginning = startFrom.kind === 'earliest' || incarnation > 0
+  return {
+    plannedOffset,
+    ...(lastPlanned !== undefined && { lastPlanned }),
+    ...(isFromTheBeginning && plannedOffset === firstOffset && { beganAt: firstOffset }),
+  }
 }
 
 interface Visit {
@@ -352,7 +364,7 @@ async function settle(
       if (settings.onNewIncarnation === 'stop') {
         return stop(
           'topic-recreated',
-          `${name}: the last planned segment is gone and offsets begin again at ${following.firstOffset}, below ${partition.plannedOffset}: the topic was recreated. Set on_new_incarnation: continue to take it as a new life of the topic, then resume.`,
+          `${name}: offsets begin again at ${following.firstOffset}, below ${partition.plannedOffset}, and what was planned last is gone: the topic was recreated. Set on_new_incarnation: continue to take it as a new life of the topic, then resume.`,
           {
             firstOffset: following.firstOffset.toString(),
           },
@@ -429,11 +441,12 @@ async function registerNewPartitions(
   return { registered, failures }
 }
 
-async function isConverted(
+async function anyConverted(
   { metadata }: PlannerContext,
   partition: SourcePartition,
-  segment: Pick<ReadySegment, 'key' | 'etag'>,
+  objects: readonly ObjectInfo[],
 ): Promise<boolean> {
+  const etags = new Map(objects.map(({ key, etag }) => [key, etag]))
   let after: string | undefined
   do {
     const page = await metadata.listAccounts(partition.tableId, {
@@ -442,8 +455,9 @@ async function isConverted(
     })
     const found = page.accounts.some(
       account =>
+        account.partition === partition.partition &&
         account.incarnation === partition.incarnation &&
-        account.segments.some(known => known.key === segment.key && known.etag === segment.etag),
+        account.segments.some(known => etags.get(known.key) === known.etag),
     )
     if (found) return true
     after = page.next

@@ -103,13 +103,25 @@ describe('discoverPartition', () => {
     await land(store, ids(30, 10), { base: 30 })
     const asked: string[] = []
     const found = await discover(cursor, {
-      isConverted: async ({ key }) => {
-        asked.push(key)
+      anyConverted: async objects => {
+        asked.push(...objects.map(({ key }) => key))
         return true
       },
     })
     expect(bases(found)).toEqual([30])
-    expect(asked).toEqual(['orders/0/segment-00000000000000000000.kfs'])
+    expect(asked[0]).toBe('orders/0/segment-00000000000000000000.kfs')
+  })
+
+  test('what is left of a life that is being deleted is no new one', async () => {
+    await landTens(3)
+    const cursor = await cursorBehind(20)
+    const anyConverted = async (objects: readonly { readonly key: string }[]) =>
+      objects.some(({ key }) => key.endsWith('10.kfs'))
+    await store.delete('orders/0/segment-00000000000000000000.kfs')
+    await removeSegment(store, 20)
+    expect(bases(await discover(cursor, { anyConverted }))).toEqual([])
+    await store.delete('orders/0/segment-00000000000000000010.kfs')
+    expect(bases(await discover(cursor, { anyConverted }))).toEqual([])
   })
 })
 

@@ -31,6 +31,14 @@ describe('followPartition, before anything was planned', () => {
       offsets(followPartition({ plannedOffset: 0n }, { ...fresh, ready: [segment(5n), segment(10n)] })),
     ).toEqual([5n, 10n])
   })
+
+  test('a folder that begins below where this life began is a new life of the topic', () => {
+    expect(followPartition({ plannedOffset: 20n, beganAt: 20n }, fresh)).toEqual({
+      kind: 'new_incarnation',
+      firstOffset: 0n,
+    })
+    expect(offsets(followPartition({ plannedOffset: 0n, beganAt: 0n }, fresh))).toEqual([0n, 10n, 20n])
+  })
 })
 
 describe('followPartition, behind the last planned segment', () => {
