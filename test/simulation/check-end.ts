@@ -6,39 +6,63 @@ import { liveFiles } from '../../services/tables/live-files.ts'
 import { type TableConfig, TOPICS_FOLDER } from '../../shared/config/config.ts'
 import { exactInteger } from '../../shared/iceberg/exact-json.ts'
 import type { TableDetail } from '../../shared/metadata/metadata-store.ts'
+import type { LedgerRange } from './database.ts'
+import { endOfLife, type LandedLife } from './landing.ts'
 import { createPublishedReader, expectEqual } from './published-table.ts'
 import { CATALOG } from './settings.ts'
 import type { World } from './world.ts'
 
 const MAX_EVENTS_READ = 10_000
 
-/** Whether nothing is left to do: all that landed is committed, all that is committed is published, and its dead letters rendered. */
+/** Whether nothing is left to do: all that landed is committed, all that is committed is published, its dead letters rendered or gone. */
 export async function isAtRest(world: World): Promise<boolean> {
+  return (await whatMoves(world)) === undefined
+}
+
+/** What is not at rest, in words. */
+export async function whatMoves(world: World): Promise<string | undefined> {
   const { store } = world.database
-  for (const { name } of world.config.tables) {
+  for (const config of world.config.tables) {
+    const { name } = config
     const table = await store.loadTable(name)
     const letters = await store.loadTable(name + DEAD_LETTER_SUFFIX)
-    if (table === undefined || letters === undefined) return false
+    if (table === undefined || letters === undefined) return `${name} is not declared`
+    if (table.state !== 'active') return `${name} is ${table.state}`
     const partitions = await store.listPartitions(table.tableId)
-    const isTaken = world.landing.partitions.every(expected =>
-      partitions.some(
-        ({ partition, committedOffset }) =>
-          partition === expected.partition && committedOffset === expected.endOffset,
-      ),
-    )
-    if (!isTaken) return false
+    for (const life of lastLivesOf(world, config)) {
+      const followed = partitions.find(({ partition }) => partition === life.partition)
+      const what = `${name} ${life.partition}`
+      if (followed === undefined || world.model.lifeOf(followed) !== life) return `${what} is not followed`
+      if (followed.state !== 'active') return `${what} is ${followed.state}: ${followed.stateCode ?? ''}`
+      if (followed.committedOffset !== endOfLife(life))
+        return `${what} is at ${followed.committedOffset} of ${endOfLife(life)}`
+    }
     const topic = await store.loadDeadLetterTopic(letters.tableId)
-    if (topic === undefined || topic.renderedOffset < topic.endOffset) return false
+    if (topic === undefined || topic.renderedOffset < topic.endOffset) return `${name}: dead letters wait`
+    if (config.dlqRetentionMs !== undefined) {
+      const { deadLetterCount, purgedDeadLetterCount } = await store.sumAccounts(table.tableId)
+      if (purgedDeadLetterCount < deadLetterCount) return `${name}: dead letters are not purged`
+      if ((await store.listDeadLetterSegments(letters.tableId, { fromOffset: 0n, limit: 1 })).length > 0)
+        return `${name}: segments of dead letters are not deleted`
+    }
     for (const { tableId } of [table, letters]) {
-      const { intent, newFiles, lastSnapshot } = await store.loadSnapshotInput(tableId)
+      const { intent, newFiles, removedFiles, lastSnapshot } = await store.loadSnapshotInput(tableId)
       const publication = await store.loadPublication(tableId, CATALOG)
-      if (intent !== undefined || newFiles.length > 0 || publication.intent !== undefined) return false
-      if (publication.metadataLocation === undefined) return false
+      if (intent !== undefined || newFiles.length + removedFiles.length > 0)
+        return `${name}: a snapshot is due`
+      if (publication.intent !== undefined || publication.metadataLocation === undefined)
+        return `${name}: a publication is due`
       if (publication.snapshotId !== lastSnapshot?.snapshotId || publication.state !== 'published')
-        return false
+        return `${name}: the newest snapshot is ${publication.state}`
     }
   }
-  return true
+  return undefined
+}
+
+function lastLivesOf({ landing }: World, config: TableConfig): readonly LandedLife[] {
+  const ofTopic = landing.lives.filter(({ topic }) => topic === config.sourceTopic)
+  const last = Math.max(...ofTopic.map(({ number }) => number))
+  return ofTopic.filter(({ number }) => number === last)
 }
 
 export async function checkEnd(world: World): Promise<void> {
@@ -55,7 +79,8 @@ async function checkTable(world: World, config: TableConfig): Promise<void> {
   const { store } = world.database
   const rows = await requireTable(world, config.name)
   const deadLetters = await requireTable(world, config.name + DEAD_LETTER_SUFFIX)
-  await checkPartitions(world, rows)
+  await checkPartitions(world, config, rows)
+  await checkGapEvents(world, rows)
   await checkAudit(world, config, { rows, deadLetters })
   for (const table of [rows, deadLetters]) await checkLiveFiles(world, table)
   const { queued, claimed, staged, parked } = await store.countTasks(rows.tableId)
@@ -68,32 +93,46 @@ async function requireTable({ database }: World, name: string): Promise<TableDet
   return table
 }
 
-async function checkPartitions({ database, landing }: World, table: TableDetail): Promise<void> {
-  const events = await database.store.listEvents({ tableId: table.tableId, limit: MAX_EVENTS_READ })
-  for (const partition of await database.store.listPartitions(table.tableId)) {
-    const what = `${table.name}: partition ${partition.partition}`
-    const expected = landing.partitions[partition.partition]
-    expectEqual(`${what}: state`, partition.stateReason ?? partition.state, 'active')
-    expectEqual(`${what}: watermark`, partition.committedOffset, expected?.endOffset)
-    expectEqual(`${what}: planned offset`, partition.plannedOffset, expected?.endOffset)
-    for (const gap of expected?.sourceGaps ?? []) {
-      const isReported = events.some(
-        event =>
-          event.type === 'source.gap' &&
-          event.partition === partition.partition &&
-          exactInteger(event.details.startOffset) === gap.startOffset &&
-          exactInteger(event.details.endOffset) === gap.endOffset,
-      )
-      expectEqual(`${what}: gap from ${gap.startOffset} to ${gap.endOffset} is reported`, isReported, true)
-    }
+async function checkPartitions(world: World, config: TableConfig, table: TableDetail): Promise<void> {
+  const partitions = await world.database.store.listPartitions(table.tableId)
+  for (const life of lastLivesOf(world, config)) {
+    const what = `${table.name}: partition ${life.partition}`
+    const found = partitions.find(({ partition }) => partition === life.partition)
+    expectEqual(`${what}: state`, found?.stateReason ?? found?.state, 'active')
+    expectEqual(`${what}: watermark`, found?.committedOffset, endOfLife(life))
+    expectEqual(`${what}: planned offset`, found?.plannedOffset, endOfLife(life))
   }
 }
 
+/** Every hole that the ledger took note of was told to people. */
+async function checkGapEvents({ database }: World, table: TableDetail): Promise<void> {
+  const events = await database.store.listEvents({ tableId: table.tableId, limit: MAX_EVENTS_READ })
+  const told = events
+    .filter(({ type }) => type === 'source.gap')
+    .map(({ partition, details }) => ({
+      partition,
+      startOffset: exactInteger(details.startOffset) ?? 0n,
+      endOffset: exactInteger(details.endOffset) ?? 0n,
+    }))
+  for (const gap of database.ranges(table.tableId).filter(({ kind }) => kind === 'source_gap'))
+    for (let offset = gap.startOffset; offset < gap.endOffset; offset++) {
+      const isTold = told.some(
+        event => event.partition === gap.partition && event.startOffset <= offset && offset < event.endOffset,
+      )
+      expectEqual(
+        `${table.name}: the gap at ${offset} of partition ${gap.partition} is reported`,
+        isTold,
+        true,
+      )
+    }
+}
+
 async function checkAudit(
-  { database, source, warehouse, landing }: World,
+  world: World,
   config: TableConfig,
   table: { readonly rows: TableDetail; readonly deadLetters: TableDetail },
 ): Promise<void> {
+  const { database, source, warehouse, landing } = world
   const report = await auditTable(
     { metadata: database.store, source, warehouse },
     {
@@ -102,26 +141,30 @@ async function checkAudit(
       topic: topicPlaceOf({ warehouse, topicStores: new Map() }, config),
     },
   )
-  const sum = (count: (partition: (typeof landing.partitions)[number]) => number | bigint) =>
-    landing.partitions.reduce((total, partition) => total + BigInt(count(partition)), 0n)
-  const deadLetters = config.dlqMode === 'dlq' ? sum(({ broken }) => broken.size) : 0n
+  const ranges = database.ranges(table.rows.tableId)
+  const records = await world.observer.expectedNow(world.watched(config.name), table.rows.tableId)
+  const deadLetters = BigInt(records.deadLetters.length)
+  const isPurged = config.dlqRetentionMs !== undefined
   const expected = {
     gaps: 0n,
     duplicates: 0n,
-    unverifiable: 0n,
-    topic_records: deadLetters,
     topic_gaps: 0n,
     topic_duplicates: 0n,
-    rows: sum(({ rows }) => rows.size),
-    dead_letters: deadLetters,
-    source_gaps: sum(({ sourceGaps }) =>
-      sourceGaps.reduce((total, gap) => total + gap.endOffset - gap.startOffset, 0n),
-    ),
+    rows: BigInt(records.rows.length),
+    dead_letters: isPurged ? 0n : deadLetters,
+    purged: isPurged ? deadLetters : 0n,
+    topic_records: isPurged ? 0n : deadLetters,
+    source_gaps: ranges.filter(({ kind }) => kind === 'source_gap').reduce(addLength, 0n),
+    ...(landing.deletions.length === 0 && { unverifiable: 0n }),
   }
   for (const [count, value] of Object.entries(expected)) {
     const found = Object.entries(report).find(([name]) => name === count)?.[1]
     expectEqual(`audit of ${config.name}: ${count} (${report.findings.join('; ')})`, found, value)
   }
+}
+
+function addLength(sum: bigint, { startOffset, endOffset }: LedgerRange): bigint {
+  return sum + endOffset - startOffset
 }
 
 /** The newest snapshot shows the live files of the database, and every one of them was committed by its claim. */

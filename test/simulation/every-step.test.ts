@@ -7,13 +7,13 @@ import type { Fault } from './fault-plan.ts'
 import { FREEZE_MS, tellStory } from './one-fault.ts'
 
 const isLong = process.env.TIDEWATER_TEST_LONG === '1'
-/** Brokers lose offsets in both partitions; a kill between a commit and its report of the loss once hid it (seed 11). */
-const SEEDS = isLong ? [11, 33, 47] : [11]
+/** In the first, brokers lose offsets in both partitions: a kill between a commit and its report of the loss once hid it. */
+const SEEDS = isLong ? [209, 33, 47] : [209]
 /** Steps between the calls that a sample looks at; prime, so that the faults hit different calls. */
 const SAMPLE_STRIDE = 11
 
 /** Its first process has dead letters to render. */
-const RENDERING_SEED = 33
+const RENDERING_SEED = 3
 
 const FAULTS: readonly [string, Fault][] = [
   ['killed before', { kind: 'crash', when: 'before' }],

@@ -44,9 +44,16 @@ const USUAL_LATENCY_MS = [0.2, 40] as const
 const MAX_DELAY_MS = 45_000
 const FREEZE_MS = [2_000, 90_000] as const
 
+export interface Chances {
+  readonly random: SeededRandom
+  readonly weatherNow: () => Weather
+  /** Asked of every fault and every delay; what it refuses does not happen. */
+  readonly isAllowed: (what: string, call: CallToJudge) => boolean
+}
+
 /** Draws the same number of times for every call, so that a calmer world is the same world with fewer faults. */
-export function chanceFaults(random: SeededRandom, weatherNow: () => Weather): FaultPlan {
-  return () => {
+export function chanceFaults({ random, weatherNow, isAllowed }: Chances): FaultPlan {
+  return call => {
     const weather = weatherNow()
     const draws = {
       requestMs: random.span(...USUAL_LATENCY_MS),
@@ -59,8 +66,10 @@ export function chanceFaults(random: SeededRandom, weatherNow: () => Weather): F
       freezeMs: random.span(...FREEZE_MS),
       fault: random.next(),
     }
-    const { outlivesProcess, when, delayed, delayMs } = draws
-    const fault = faultOf(draws.fault, weather, { when, freezeMs: draws.freezeMs })
+    const { outlivesProcess, when, delayMs } = draws
+    const delayed = draws.delayed && isAllowed(`delay ${when}`, call)
+    const drawn = faultOf(draws.fault, weather, { when, freezeMs: draws.freezeMs })
+    const fault = drawn !== undefined && isAllowed(`${drawn.kind} ${when}`, call) ? drawn : undefined
     return {
       requestMs: draws.requestMs + (delayed && when === 'before' ? delayMs : 0),
       responseMs: draws.responseMs + (delayed && when === 'after' ? delayMs : 0),

@@ -1,96 +1,171 @@
 /**
- * What the brokers of a simulated world land, and when; and what must be in the table at the end. Decided from the seed beforehand, so
- * that what is expected does not depend on what the pipeline does.
+ * What the brokers of a simulated world land and delete, and when. Decided from the seed beforehand, so that what is expected of the
+ * tables does not depend on what the pipeline does.
  *
- * Brokers behave as docs/kfs.md says: the two objects of a segment land within moments of each other, in either order; after a crash an
- * unindexed `.kfs` is overwritten by another object under its key; offsets may be missing between and within segments.
+ * Brokers behave as docs/kfs.md says: one segment of a partition goes up after the other, its two objects in either order; after a crash
+ * an unindexed `.kfs` is overwritten by another object under its key; an index may come after the next segment; offsets may
+ * be missing between and within segments; retention deletes the oldest segments; a topic that is deleted may begin again below.
  */
-import type { WriterCodec } from '../../shared/segment/codec.ts'
-import type { BatchToWrite } from '../../shared/segment/record-batch-writer.ts'
-import type { RecordToWrite } from '../../shared/segment/record-encoder.ts'
 import { indexObjectKey, segmentObjectKey } from '../../shared/segment/segment-key.ts'
-import { encodeSegment, type WrittenSegment } from '../../shared/segment/segment-writer.ts'
-import { utf8 } from '../fakes/segment-rows.ts'
+import type { WrittenSegment } from '../../shared/segment/segment-writer.ts'
+import { drawSegment } from './drawn-segment.ts'
 import type { SeededRandom } from './seeded-random.ts'
 
-export interface ExpectedPartition {
-  readonly partition: number
-  readonly firstOffset: bigint
+export interface LandedSegment {
+  readonly baseOffset: bigint
   /** Exclusive. */
   readonly endOffset: bigint
+  /** Whether both of its objects land, so that it counts. */
+  readonly counts: boolean
   /** The `id` column by offset. */
   readonly rows: ReadonlyMap<bigint, bigint>
   /** Offsets of records that do not decode. */
   readonly broken: ReadonlySet<bigint>
-  /** Offsets that no segment holds; ends exclusive. */
-  readonly sourceGaps: readonly { readonly startOffset: bigint; readonly endOffset: bigint }[]
+  readonly control: ReadonlySet<bigint>
+  readonly puts: readonly { readonly atMs: number; readonly key: string; readonly body: Uint8Array }[]
+  /** When its objects begin to go, by retention or with the topic. */
+  deletedAtMs?: number
+}
+
+/** One life of one topic-partition. Base offsets of two lives of a partition are never equal. */
+export interface LandedLife {
+  readonly topic: string
+  readonly partition: number
+  /** 0, or 1 after the topic was recreated. */
+  readonly number: number
+  readonly segments: readonly LandedSegment[]
 }
 
 export interface Landing {
-  readonly topic: string
-  readonly objects: readonly { readonly atMs: number; readonly key: string; readonly body: Uint8Array }[]
-  readonly partitions: readonly ExpectedPartition[]
-  /** When the last object has landed, ms from the start. */
+  readonly lives: readonly LandedLife[]
+  readonly deletions: readonly { readonly atMs: number; readonly key: string }[]
+  /** When the last object has landed or gone, ms from the start. */
   readonly endsAtMs: number
 }
 
 export interface LandingOptions {
-  readonly random: SeededRandom
+  /** A stream of its own for each part of the landing, so that one partition less leaves the others as they were. */
+  readonly randomOf: (part: string) => SeededRandom
   readonly topic: string
   readonly partitions: number
-  /** At most this many of each partition. */
+  /** At most this many in each life of a partition. */
   readonly segments: number
   readonly settleMs: number
   /** At most this long between segments. */
   readonly pauseMs: number
   readonly createdAtMs: number
+  /** An index may come after the next segment, in time not to be given up by clocks that are nearly right. */
+  readonly overtaking: boolean
+  /** Retention deletes some of the oldest segments. */
+  readonly retention?: boolean
+  /** The topic is deleted and begins again. */
+  readonly recreation?: boolean
+  /** Partition 0 has a segment of nothing but records that do not decode. */
+  readonly flood?: boolean
 }
 
-const CODECS: readonly [WriterCodec, ...WriterCodec[]] = [
-  'none',
-  'gzip',
-  'snappy',
-  'snappy-raw',
-  'lz4',
-  'zstd',
-]
 /** The two objects of a segment land within this of each other. */
 const UPLOAD_MS = 3500
-const MAX_RECORDS_PER_BATCH = 4
-const BROKEN_VALUES = ['{"id":', 'null', '{"name":"no id"}', '{"id":"seven"}', '']
+const DELETION_MS = 1500
+/** More than clocks differ. */
+const MARGIN_MS = 2500
 
-type Fortune = 'whole' | 'late-index' | 'orphan' | 'quickly-replaced' | 'never-indexed' | 'never-landed'
+type Fortune =
+  | 'whole'
+  | 'late-index'
+  | 'orphan'
+  | 'quickly-replaced'
+  | 'overtaken'
+  | 'never-indexed'
+  | 'never-landed'
 
 export function planLanding(options: LandingOptions): Landing {
-  const { random, topic } = options
-  const objects: { atMs: number; key: string; body: Uint8Array }[] = []
-  const partitions = Array.from({ length: options.partitions }, (_, partition) =>
-    landPartition(options, partition, objects),
+  const random = options.randomOf('topic')
+  const numbers = Array.from({ length: options.partitions }, (_, partition) => partition)
+  const first = numbers.map(partition => landLife(options, { partition, number: 0, fromMs: 0 }))
+  const endOf = (lives: readonly LandedLife[]) =>
+    Math.max(0, ...lives.flatMap(({ segments }) => segments.flatMap(({ puts }) => puts.map(put => put.atMs))))
+  const deletions: { atMs: number; key: string }[] = []
+  const remove = (segment: LandedSegment, fromMs: number) => {
+    segment.deletedAtMs = fromMs
+    const keys = new Set(segment.puts.filter(put => put.atMs < fromMs).map(put => put.key))
+    for (const key of keys) deletions.push({ atMs: fromMs + random.span(0, DELETION_MS), key })
+  }
+  if (options.retention === true) for (const life of first) retainLess(life, random, remove)
+  if (options.recreation !== true)
+    return { lives: first, deletions, endsAtMs: endsAt(deletions, endOf(first)) }
+
+  const endMs = random.span(0.4 * endOf(first), endOf(first) + 20_000)
+  const cut = first.map(life => cutAt(life, endMs))
+  for (const { segments } of cut) for (const segment of segments) remove(segment, endMs)
+  const fromMs = endMs + DELETION_MS + random.span(1, 10_000)
+  const second = numbers.map(partition =>
+    landLife(options, { partition, number: 1, fromMs }, first[partition]),
   )
-  objects.sort((a, b) => a.atMs - b.atMs)
-  return { topic, objects, partitions, endsAtMs: (objects.at(-1)?.atMs ?? 0) + random.span(0, 1) }
+  return { lives: [...cut, ...second], deletions, endsAtMs: endsAt(deletions, endOf(second)) }
 }
 
-function landPartition(
-  options: LandingOptions,
-  partition: number,
-  objects: { atMs: number; key: string; body: Uint8Array }[],
-): ExpectedPartition {
-  const { random, topic, settleMs } = options
-  const firstOffset = random.pick([0n, 0n, 7n, 4_000_000_000n])
-  const rows = new Map<bigint, bigint>()
-  const broken = new Set<bigint>()
-  const gaps: { startOffset: bigint; endOffset: bigint }[] = []
-  const segments = random.between(1, options.segments)
-  let nextOffset = firstOffset
-  let nowMs = random.span(0, options.pauseMs)
+function endsAt(deletions: Landing['deletions'], lastPutMs: number): number {
+  return Math.max(lastPutMs, ...deletions.map(({ atMs }) => atMs))
+}
 
-  for (let number = 0; number < segments; number++) {
-    const fortune = number === 0 || number === segments - 1 ? 'whole' : fortuneOf(random)
+/** The oldest go, a while after they landed, but never the newest. */
+function retainLess(
+  { segments }: LandedLife,
+  random: SeededRandom,
+  remove: (segment: LandedSegment, fromMs: number) => void,
+): void {
+  let atMs = 0
+  for (const segment of segments.slice(0, random.between(0, segments.length - 1))) {
+    atMs = Math.max(atMs, ...segment.puts.map(put => put.atMs)) + random.span(1, 25_000)
+    remove(segment, atMs)
+  }
+}
+
+/** What had not landed when the topic was deleted never will. */
+function cutAt(life: LandedLife, endMs: number): LandedLife {
+  const segments = life.segments.flatMap(segment => {
+    const puts = segment.puts.filter(put => put.atMs < endMs)
+    if (puts.length === segment.puts.length) return [segment]
+    return puts.length === 0 ? [] : [{ ...segment, puts, counts: false }]
+  })
+  return { ...life, segments }
+}
+
+interface LifeToLand {
+  readonly partition: number
+  readonly number: number
+  readonly fromMs: number
+}
+
+function landLife(
+  options: LandingOptions,
+  { partition, number, fromMs }: LifeToLand,
+  before?: LandedLife,
+): LandedLife {
+  const { topic, settleMs } = options
+  const random = options.randomOf(`${partition}.${number}`)
+  const taken = new Set(before?.segments.map(segment => segment.baseOffset))
+  // A topic that begins again begins at 0; were its keys those of its first life, that would be a replaced segment, which stops for good.
+  const starts =
+    options.recreation === true ? ([7n, 1_003n] as const) : ([0n, 0n, 7n, 4_000_000_000n] as const)
+  let nextOffset = number > 0 ? 0n : random.pick<bigint>(starts)
+  while (taken.has(nextOffset)) nextOffset++
+  const segments: LandedSegment[] = []
+  const count = random.between(1, options.segments)
+  let nowMs = fromMs + random.span(0, options.pauseMs)
+
+  for (let position = 0; position < count; position++) {
+    const isEdge = position === 0 || position === count - 1
+    const drawn: Fortune = isEdge ? 'whole' : fortuneOf(random)
+    const fortune: Fortune = drawn === 'overtaken' && !options.overtaking ? 'late-index' : drawn
     const place = { topic, partition, baseOffset: nextOffset }
-    const draft = writeSegment(options, place, 0n)
+    const isFlood = options.flood === true && partition === 0 && position === Math.floor(count / 2)
+    const draw = (edition: bigint) =>
+      drawSegment({ ...place, random, createdAtMs: options.createdAtMs, life: number, edition, isFlood })
+    const puts: { atMs: number; key: string; body: Uint8Array }[] = []
     const put = (atMs: number, extension: 'kfs' | 'index', { segment, index }: WrittenSegment) =>
-      objects.push(
+      puts.push(
         extension === 'kfs'
           ? { atMs, key: segmentObjectKey(place), body: segment }
           : { atMs, key: indexObjectKey(place), body: index },
@@ -101,101 +176,61 @@ function landPartition(
       nowMs += UPLOAD_MS
     }
 
-    let landed: Draft | undefined = draft
-    if (fortune === 'whole') putBoth(draft.written)
+    let landed = draw(0n)
+    if (fortune === 'whole') putBoth(landed.written)
     if (fortune === 'late-index') {
-      put(nowMs, 'kfs', draft.written)
+      put(nowMs, 'kfs', landed.written)
       nowMs += random.span(0, 3 * settleMs)
-      put(nowMs, 'index', draft.written)
+      put(nowMs, 'index', landed.written)
     }
     if (fortune === 'orphan') {
-      put(nowMs, 'kfs', draft.written)
+      put(nowMs, 'kfs', landed.written)
       nowMs += settleMs + UPLOAD_MS + random.span(100, 3 * settleMs)
-      landed = writeSegment(options, place, 1n)
+      landed = draw(1n)
       putBoth(landed.written)
     }
     if (fortune === 'quickly-replaced') {
-      put(nowMs, 'kfs', draft.written)
+      put(nowMs, 'kfs', landed.written)
       nowMs += random.span(0, settleMs)
-      landed = writeSegment(options, place, 1n)
+      landed = draw(1n)
       put(nowMs, 'kfs', landed.written)
       nowMs += random.span(0, UPLOAD_MS)
       put(nowMs, 'index', landed.written)
     }
-    if (fortune === 'never-indexed') put(nowMs, 'kfs', draft.written)
-    if (fortune === 'never-indexed' || fortune === 'never-landed') landed = undefined
+    if (fortune === 'overtaken') {
+      put(nowMs, 'kfs', landed.written)
+      put(nowMs + random.span(0, settleMs - MARGIN_MS), 'index', landed.written)
+    }
+    if (fortune === 'never-indexed') put(nowMs, 'kfs', landed.written)
 
-    const endOffset = (landed ?? draft).written.lastOffset + 1n
-    if (landed === undefined) gaps.push({ startOffset: nextOffset, endOffset })
-    for (const [offset, id] of landed?.rows ?? []) rows.set(offset, id)
-    for (const offset of landed?.broken ?? []) broken.add(offset)
+    const { endOffset, rows, broken, control } = landed
+    segments.push({
+      baseOffset: nextOffset,
+      endOffset,
+      rows,
+      broken,
+      control,
+      puts,
+      counts: fortune !== 'never-indexed' && fortune !== 'never-landed',
+    })
     nextOffset = endOffset
+    while (taken.has(nextOffset)) nextOffset++
     nowMs += random.span(1, options.pauseMs)
   }
-  return { partition, firstOffset, endOffset: nextOffset, rows, broken, sourceGaps: mergeTouching(gaps) }
+  return { topic, partition, number, segments }
 }
 
 function fortuneOf(random: SeededRandom): Fortune {
   const draw = random.next()
-  if (draw < 0.5) return 'whole'
-  if (draw < 0.7) return 'late-index'
-  if (draw < 0.8) return 'orphan'
-  if (draw < 0.88) return 'quickly-replaced'
-  return draw < 0.94 ? 'never-indexed' : 'never-landed'
+  if (draw < 0.48) return 'whole'
+  if (draw < 0.66) return 'late-index'
+  if (draw < 0.76) return 'orphan'
+  if (draw < 0.84) return 'quickly-replaced'
+  if (draw < 0.9) return 'overtaken'
+  return draw < 0.95 ? 'never-indexed' : 'never-landed'
 }
 
-interface Draft {
-  readonly written: WrittenSegment
-  readonly rows: ReadonlyMap<bigint, bigint>
-  readonly broken: ReadonlySet<bigint>
-}
-
-/** `edition` tells the records of a replaced object from those of the one that replaced it. */
-function writeSegment(
-  { random, createdAtMs }: LandingOptions,
-  { partition, baseOffset }: { readonly partition: number; readonly baseOffset: bigint },
-  edition: bigint,
-): Draft {
-  const rows = new Map<bigint, bigint>()
-  const broken = new Set<bigint>()
-  const batches: BatchToWrite[] = []
-  let nextOffset = baseOffset
-  for (let left = random.between(1, 3); left > 0; left--) {
-    const isControl = left > 1 && random.chance(0.1)
-    const records: RecordToWrite[] = []
-    let offsetDelta = 0
-    const count = isControl ? 1 : random.between(1, MAX_RECORDS_PER_BATCH)
-    for (let i = 0; i < count; i++) {
-      const offset = nextOffset + BigInt(offsetDelta)
-      const isBroken = random.chance(0.12)
-      const id = (BigInt(partition) * 10n + edition) * 10_000_000_000n + offset
-      const value = isBroken
-        ? random.pick(['', ...BROKEN_VALUES])
-        : `{"id":${id},"name":"${random.pick(['ann', 'bo', 'çelik'])}"}`
-      records.push({
-        offsetDelta,
-        timestampMs: createdAtMs + Number(offset % 1000n),
-        key: random.chance(0.3) ? null : utf8(`k${id % 3n}`),
-        value: utf8(value),
-      })
-      if (!isControl && isBroken) broken.add(offset)
-      if (!isControl && !isBroken) rows.set(offset, id)
-      offsetDelta += random.chance(0.1) ? random.between(2, 4) : 1
-    }
-    const lastDelta = records.at(-1)?.offsetDelta ?? 0
-    const lastOffsetDelta = random.chance(0.1) ? lastDelta + 2 : lastDelta
-    batches.push({ codec: random.pick(CODECS), records, lastOffsetDelta, ...(isControl && { isControl }) })
-    nextOffset += BigInt(lastOffsetDelta) + 1n
-  }
-  return { written: encodeSegment({ baseOffset, createdAtMs, batches }), rows, broken }
-}
-
-function mergeTouching(ranges: readonly { startOffset: bigint; endOffset: bigint }[]) {
-  const merged: { startOffset: bigint; endOffset: bigint }[] = []
-  for (const range of ranges) {
-    const last = merged.at(-1)
-    if (last !== undefined && last.endOffset === range.startOffset) last.endOffset = range.endOffset
-    else merged.push({ ...range })
-  }
-  return merged
+/** Where a life ends, exclusive; what the brokers lost at its end is not known to anybody. */
+export function endOfLife({ segments }: LandedLife): bigint {
+  return segments.findLast(({ counts }) => counts)?.endOffset ?? 0n
 }

@@ -1,31 +1,38 @@
 /**
- * Watches the truth of a simulated world below all faults: each commit as it happens, and each table as each catalog pointer shows it,
- * the moment the pointer moves (DESIGN invariants 1 to 7). Throws at the first breach.
+ * Watches the truth of a simulated world below all faults: each transaction as it happens, and each table as each catalog pointer shows
+ * it, the moment the pointer moves (DESIGN invariants 1 to 7). Throws at the first breach.
  */
-import { OFFSETS_KEY, parseOffsets } from '../../shared/iceberg/snapshot-offsets.ts'
+import {
+  OFFSETS_KEY,
+  OFFSETS_LOCATION_KEY,
+  type PartitionOffsets,
+  parseOffsets,
+} from '../../shared/iceberg/snapshot-offsets.ts'
 import type { Snapshot, TableMetadata } from '../../shared/iceberg/table-metadata.ts'
 import { DEFAULT_PREVIOUS_VERSIONS_MAX } from '../../shared/iceberg/table-metadata-of.ts'
 import type { MetadataStore } from '../../shared/metadata/metadata-store.ts'
+import { locationToKey } from '../../shared/object-store/locations.ts'
 import type { ObjectStore } from '../../shared/object-store/object-store.ts'
-import type { ExpectedPartition } from './landing.ts'
+import type { SimulatedDatabase } from './database.ts'
+import type { ExpectedRecord, Model, ModelTable, VisibleIncarnation } from './model.ts'
 import { createPublishedReader, expectEqual, type PublishedRow, type RowPaths } from './published-table.ts'
-import { watchCommits } from './watch-commits.ts'
+import { watchLedger } from './watch-ledger.ts'
 
-export interface WatchedTable {
-  readonly name: string
-  readonly paths: RowPaths
-  /** What a record at this offset must be in this table; `undefined`: nothing. */
-  readonly rowsOf: (partition: ExpectedPartition) => ReadonlyMap<bigint, bigint | undefined>
+export interface WatchedTable extends ModelTable {
+  /** Of the table itself and of its dead letters. */
+  readonly rowPaths: RowPaths
+  readonly letterPaths: RowPaths
+  readonly lettersName: string
+  /** Dead letters younger than this must be there. */
+  readonly dlqRetentionMs: number
 }
 
 export interface ObserverContext {
-  readonly metadata: MetadataStore
+  readonly database: SimulatedDatabase
   readonly warehouse: ObjectStore
   readonly catalog: string
-  /** The database's clock. */
-  readonly nowMs: () => number
   readonly tables: readonly WatchedTable[]
-  readonly partitions: readonly ExpectedPartition[]
+  readonly model: Model
 }
 
 export interface Observer {
@@ -35,6 +42,8 @@ export interface Observer {
   check(): Promise<void>
   /** Paths of committed files. */
   readonly committedFiles: ReadonlySet<string>
+  /** What readers of a table must see once its watermarks are where they are now. */
+  expectedNow(table: WatchedTable, tableId: string): Promise<ReturnType<Model['records']>>
 }
 
 interface Shown {
@@ -43,90 +52,163 @@ interface Shown {
 }
 
 export function createObserver(context: ObserverContext): Observer {
-  const { tables, catalog } = context
+  const { tables, catalog, database, model } = context
   const reader = createPublishedReader(context.warehouse)
-  const commits = watchCommits(context.metadata, context.nowMs)
+  const ledger = watchLedger({
+    database,
+    model,
+    tableNamed: name => tables.find(table => table.name === name),
+  })
   const shown = new Map<string, Shown>()
-  const snapshots = new Map<string, Map<bigint, Snapshot>>(tables.map(({ name }) => [name, new Map()]))
+  const snapshots = new Map<string, Map<bigint, Snapshot>>()
   let pointersMoved = false
 
   const metadata: MetadataStore = {
-    ...commits.store,
+    ...ledger.store,
     async confirmPublication(...args) {
-      await commits.store.confirmPublication(...args)
+      await ledger.store.confirmPublication(...args)
       pointersMoved = true
     },
   }
 
-  async function checkTable(table: WatchedTable): Promise<void> {
-    const row = await context.metadata.loadTable(table.name)
-    if (row === undefined) return
-    const { metadataLocation } = await context.metadata.loadPublication(row.tableId, catalog)
-    const before = shown.get(table.name)
+  async function checkTable(table: WatchedTable, target: 'rows' | 'deadLetters'): Promise<void> {
+    const name = target === 'rows' ? table.name : table.lettersName
+    const parent = await database.store.loadTable(table.name)
+    const row = await database.store.loadTable(name)
+    if (row === undefined || parent === undefined) return
+    const { metadataLocation } = await database.store.loadPublication(row.tableId, catalog)
+    const before = shown.get(name)
     if (metadataLocation === undefined || metadataLocation === before?.metadataLocation) return
     const now = { metadataLocation, metadata: await reader.metadata(metadataLocation) }
-    const known = snapshots.get(table.name) ?? new Map<bigint, Snapshot>()
+    const known = snapshots.get(name) ?? new Map<bigint, Snapshot>()
+    snapshots.set(name, known)
     const fresh = now.metadata.snapshots.filter(({ snapshotId }) => !known.has(snapshotId))
-    checkHistory(table, { before, now, known })
+    checkHistory(name, { before, now, known })
     for (const snapshot of fresh) {
       known.set(snapshot.snapshotId, snapshot)
-      await checkSnapshot(table, snapshot)
+      await checkSnapshot({ table, target, name, parentId: parent.tableId }, snapshot)
     }
-    shown.set(table.name, now)
+    const newest = now.metadata.snapshots.at(-1)
+    if (newest !== undefined)
+      check((await offsetsTextOf(newest)) !== undefined, `the newest snapshot of ${name} carries offsets`)
+    shown.set(name, now)
   }
 
-  async function checkSnapshot(table: WatchedTable, snapshot: Snapshot): Promise<void> {
-    const what = `snapshot ${snapshot.sequenceNumber} (${snapshot.snapshotId}) of ${table.name}`
-    const files = await reader.files(snapshot, table.paths)
+  interface Published {
+    readonly table: WatchedTable
+    readonly target: 'rows' | 'deadLetters'
+    readonly name: string
+    readonly parentId: string
+  }
+
+  async function checkSnapshot(published: Published, snapshot: Snapshot): Promise<void> {
+    const { table, target, name, parentId } = published
+    const what = `snapshot ${snapshot.sequenceNumber} (${snapshot.snapshotId}) of ${name}`
+    const files = await reader.files(snapshot, target === 'rows' ? table.rowPaths : table.letterPaths)
     expectEqual(`distinct files of ${what}`, new Set(files.map(file => file.path)).size, files.length)
     for (const { path } of files)
-      check(commits.files.has(path), `${what} shows only files of committed claims, found ${path}`)
+      check(ledger.files.has(path), `${what} shows only files of committed claims, found ${path}`)
     const rows = files.flatMap(file => file.rows)
     expectEqual(`total-records of ${what}`, snapshot.summary['total-records'], String(rows.length))
-    checkPrefixes(table, { what, rows, offsets: snapshot.summary[OFFSETS_KEY] ?? '' })
+    const text = await offsetsTextOf(snapshot)
+    // Only the snapshot that shows the newest version says how far it goes.
+    if (text === undefined) return
+    const visible = await visibleUpTo(parentId, parseOffsets(text, what).partitions)
+    checkRecords(published, { what, rows, visible })
+  }
+
+  async function offsetsTextOf({ summary }: Snapshot): Promise<string | undefined> {
+    const location = summary[OFFSETS_LOCATION_KEY]
+    if (location === undefined) return summary[OFFSETS_KEY]
+    return new TextDecoder().decode(await context.warehouse.get(locationToKey(context.warehouse, location)))
+  }
+
+  /** The incarnations that a snapshot names, whole ones before them included. */
+  async function visibleUpTo(
+    tableId: string,
+    named: readonly PartitionOffsets[],
+  ): Promise<readonly VisibleIncarnation[]> {
+    const all = await database.store.listPartitions(tableId, { pastIncarnations: true })
+    const ranges = database.ranges(tableId)
+    return named.flatMap(current =>
+      all
+        .filter(
+          ({ topic, partition, incarnation }) =>
+            topic === current.topic && partition === current.partition && incarnation <= current.incarnation,
+        )
+        .map(({ topic, partition, incarnation, firstOffset, committedOffset }) => ({
+          tableId,
+          topic,
+          partition,
+          incarnation,
+          startOffset: firstOffset,
+          endOffset: incarnation === current.incarnation ? current.committedOffset : committedOffset,
+          givenUp: ranges.filter(
+            range =>
+              range.partition === partition &&
+              range.incarnation === incarnation &&
+              (range.kind === 'source_gap' || range.byOperator),
+          ),
+        })),
+    )
   }
 
   /** Of each partition exactly the records below the watermark that the snapshot names, each once. */
-  function checkPrefixes(
-    table: WatchedTable,
-    { what, rows, offsets }: { what: string; rows: readonly PublishedRow[]; offsets: string },
+  function checkRecords(
+    { table, target }: Published,
+    {
+      what,
+      rows,
+      visible,
+    }: { what: string; rows: readonly PublishedRow[]; visible: readonly VisibleIncarnation[] },
   ): void {
-    const found = Map.groupBy(rows, row => row.partition)
-    const watermarks = new Map(
-      parseOffsets(offsets, what).partitions.map(({ partition, committedOffset }) => [
-        partition,
-        committedOffset,
-      ]),
-    )
-    for (const partition of context.partitions) {
-      const watermark = watermarks.get(partition.partition) ?? partition.firstOffset
-      const expected = new Map([...table.rowsOf(partition)].filter(([offset]) => offset < watermark))
-      const inPartition = found.get(partition.partition) ?? []
-      found.delete(partition.partition)
-      for (const { offset, id } of inPartition) {
-        const position = `${what}: partition ${partition.partition} offset ${offset}`
-        check(expected.has(offset), `${position} is there once too often, or not below ${watermark}`)
-        expectEqual(`id at ${position}`, id, expected.get(offset))
-        expected.delete(offset)
-      }
-      check(
-        expected.size === 0,
-        `${what}: partition ${partition.partition} lacks offsets ${[...expected.keys()].join(', ')} below ${watermark}`,
-      )
+    const missing = new Map<string, { readonly count: number; readonly from: VisibleIncarnation }>()
+    for (const from of visible)
+      for (const record of model.records(table, from)[target])
+        missing.set(keyOf(record), { count: (missing.get(keyOf(record))?.count ?? 0) + 1, from })
+    for (const row of rows) {
+      const key = keyOf(row)
+      const expected = missing.get(key)
+      check(expected !== undefined, `${what} holds ${key} once too often, or above its watermark`)
+      if (expected === undefined) continue
+      if (expected.count === 1) missing.delete(key)
+      else missing.set(key, { ...expected, count: expected.count - 1 })
     }
-    check(found.size === 0, `${what} holds only partitions that landed`)
+    const tooYoung = [...missing].filter(([key, { from }]) => {
+      const since = ledger.visibleSinceMs(from, BigInt(key.split(' ')[1] ?? '0'))
+      return target === 'rows' || since === undefined || database.nowMs() - since < table.dlqRetentionMs
+    })
+    check(
+      tooYoung.length === 0,
+      `${what} lacks (partition offset id) ${tooYoung.map(([key]) => key).join(', ')}`,
+    )
   }
 
   return {
     metadata,
-    committedFiles: commits.files,
+    committedFiles: ledger.files,
     async check() {
-      check(commits.breaches.length === 0, commits.breaches.join('; '))
+      check(ledger.breaches.length === 0, ledger.breaches.slice(0, 3).join('; '))
       if (!pointersMoved) return
       pointersMoved = false
-      for (const table of tables) await checkTable(table)
+      for (const table of tables) {
+        await checkTable(table, 'rows')
+        await checkTable(table, 'deadLetters')
+      }
+    },
+    async expectedNow(table, tableId) {
+      const visible = await visibleUpTo(tableId, await database.store.listPartitions(tableId))
+      const records = visible.map(from => model.records(table, from))
+      return {
+        rows: records.flatMap(({ rows }) => rows),
+        deadLetters: records.flatMap(({ deadLetters }) => deadLetters),
+      }
     },
   }
+}
+
+function keyOf({ partition, offset, id }: ExpectedRecord): string {
+  return `${partition} ${offset} ${id ?? ''}`
 }
 
 interface History {
@@ -137,7 +219,7 @@ interface History {
 }
 
 /** A pointer only moves on: no older snapshot, none under two ids, none changed, no metadata file left out of the log. */
-function checkHistory({ name }: WatchedTable, { before, now, known }: History): void {
+function checkHistory(name: string, { before, now, known }: History): void {
   const { snapshots, metadataLog, lastUpdatedMs, currentSnapshotId } = now.metadata
   const current = snapshots.at(-1)
   const what = `${name} at ${now.metadataLocation}`

@@ -53,13 +53,13 @@ const CONFIG = configOf({
   partitionBy: [],
   metadataColumns: 'flat',
   compression: 'none',
-  twoTables: false,
 })
 
 function landingOf(seed: number): Landing {
   return planLanding({
-    random: createSeededRandom(seed, 'brokers'),
+    randomOf: part => createSeededRandom(seed, `brokers ${part}`),
     topic: TOPIC,
+    overtaking: true,
     partitions: 2,
     segments: 4,
     settleMs: SETTLE_MS,
@@ -81,7 +81,7 @@ async function tell(world: World, { fault, at }: OneFault): Promise<readonly str
     await until(() => sinceStartMs() >= untilMs)
   }
   const run = (name: string, plan = faultAt(undefined)): RunningProcess =>
-    world.start({ name, faults: plan, main: (parts, signal) => runOnce(parts, { signal }) })
+    world.start({ name, faults: plan, main: runOnce })
 
   await wait(Math.floor(landing.endsAtMs * 0.6))
   const calls: string[] = []

@@ -1,101 +1,107 @@
 /** A whole life of a world from one seed: brokers land, processes come and go in bad weather, then the sky clears and all must be well. */
-import { runOnce, runPipeline } from '../../services/pipeline.ts'
-import { createInProcessQueue } from '../../shared/queue/in-process-queue.ts'
-import { checkEnd, isAtRest } from './check-end.ts'
-import { CALM, chanceFaults, type Weather } from './fault-plan.ts'
-import { planLanding } from './landing.ts'
-import { createSeededRandom, type SeededRandom } from './seeded-random.ts'
-import { configOf, SETTLE_MS, TOPIC } from './settings.ts'
-import { createWorld, isPassing, type RunningProcess, START_MS, type World } from './world.ts'
+import { runOnce } from '../../services/pipeline.ts'
+import { checkEnd, whatMoves } from './check-end.ts'
+import { type Fleet, startFleet } from './fleet.ts'
+import { configOf, mendedConfig } from './settings.ts'
+import { createWorld, type Defect, START_MS, type World } from './world.ts'
+import { type Cuts, planWorld, WHOLE, type WorldPlan } from './world-plan.ts'
 
-/** The weather stays bad for this long after the last landing. */
-const STORMY_AFTERWARDS_MS = 20_000
 /** Once it is calm, all must be at rest within this. */
-const MAX_CALM_MS = 600_000
+const MAX_CALM_MS = 900_000
 const REST_CHECK_INTERVAL_MS = 1_000
-const CALM_SPELL_MS = [0, 4_000] as const
-const GUST_MS = [3_000, 40_000] as const
-
-const WEATHERS: readonly [Weather, ...Weather[]] = [
-  CALM,
-  { fail: 0.02, crash: 0.002, freeze: 0.002, delay: 0.02 },
-  { fail: 0.1, crash: 0.004, freeze: 0, delay: 0 },
-  { fail: 0.01, crash: 0.02, freeze: 0, delay: 0.01 },
-  { fail: 0, crash: 0.001, freeze: 0.01, delay: 0.05 },
-]
+/** How often a person looks whether something has stopped, once it is calm. */
+const MENDING_INTERVAL_MS = 7_000
 
 export interface LivedWorld {
   readonly world: World
+  readonly plan: WorldPlan
   readonly processesStarted: number
   readonly calls: number
+  /** What struck which call. */
+  readonly faults: readonly string[]
 }
 
-/** Throws with the seed, the breach and the last events. */
-export async function liveThrough(seed: number): Promise<LivedWorld> {
-  const world = await worldOf(seed)
-  try {
-    return { world, ...(await runToRest(world, seed)) }
-  } catch (cause) {
+export interface LifeOptions {
+  readonly cuts?: Cuts
+  readonly defect?: Defect
+}
+
+/** A world in which something went wrong that may not. */
+export class BrokenWorld extends Error {
+  readonly seed: number
+  readonly plan: WorldPlan
+  readonly faults: readonly string[]
+  readonly trace: string
+  /** What went wrong, without the seed. */
+  readonly reason: string
+
+  constructor(cause: unknown, of: Pick<BrokenWorld, 'seed' | 'plan' | 'faults' | 'trace'>) {
     const reason = cause instanceof Error ? cause.message : String(cause)
-    throw new Error(
-      `seed ${seed}: ${reason}\n\nlast events:\n${world.trace.text()}\n\nrun it alone: TIDEWATER_SIMULATION_SEED=${seed} npx vitest run --project e2e test/simulation/random-worlds.test.ts`,
-      { cause },
-    )
+    super(`seed ${of.seed}: ${reason}\n\nlast events:\n${of.trace}`, { cause })
+    this.seed = of.seed
+    this.plan = of.plan
+    this.faults = of.faults
+    this.trace = of.trace
+    this.reason = reason
   }
 }
 
-async function worldOf(seed: number): Promise<World> {
-  const random = createSeededRandom(seed, 'world')
-  const config = configOf({
-    commitIntervalMs: random.pick([1_000, 3_000, 10_000]),
-    claimLeaseMs: random.pick([5_000, 10_000, 30_000]),
-    taskTargetBytes: random.pick([200, 700, 1_000_000]),
-    maxTasksInFlight: random.pick([2, 8, 64]),
-    keptSnapshots: random.pick([1, 3, 200]),
-    partitionBy: random.pick([[], [], ['bucket(2, id)'], ['name']]),
-    metadataColumns: random.pick(['struct', 'flat']),
-    compression: random.pick(['zstd', 'snappy', 'none']),
-    twoTables: random.chance(0.25),
+/** Throws `BrokenWorld`. The database of the world that is returned is open: `world.database.close()`. */
+export async function liveThrough(
+  seed: number,
+  { cuts = WHOLE, defect }: LifeOptions = {},
+): Promise<LivedWorld> {
+  const plan = planWorld(seed, cuts)
+  const { landing, settings } = plan
+  const world = await createWorld({
+    seed,
+    config: configOf({ ...settings, sharesQueue: plan.sharesQueue }),
+    landing,
+    ...(defect !== undefined && { defect }),
   })
-  const landing = planLanding({
-    random: createSeededRandom(seed, 'brokers'),
-    topic: TOPIC,
-    partitions: random.between(1, 4),
-    segments: random.pick([2, 4, 7]),
-    settleMs: SETTLE_MS,
-    pauseMs: random.pick([200, 3_000, 12_000]),
-    createdAtMs: START_MS,
-  })
-  return createWorld({ seed, config, landing })
+  const fleet = startFleet(world, plan)
+  try {
+    await runToRest(world, plan, fleet)
+    return {
+      world,
+      plan,
+      processesStarted: fleet.started(),
+      calls: fleet.calls(),
+      faults: fleet.faults,
+    }
+  } catch (cause) {
+    world.database.close()
+    throw new BrokenWorld(cause, { seed, plan, faults: fleet.faults, trace: world.trace.text() })
+  }
 }
 
-async function runToRest(world: World, seed: number): Promise<Omit<LivedWorld, 'world'>> {
-  const random = createSeededRandom(seed, 'fleet')
-  const stormsUntilMs = START_MS + world.landing.endsAtMs + STORMY_AFTERWARDS_MS
-  const gusts = planGusts(createSeededRandom(seed, 'gusts'), stormsUntilMs)
-  const isStormy = () =>
-    gusts.some(gust => gust.fromMs <= world.scheduler.nowMs() && world.scheduler.nowMs() < gust.untilMs)
-  const fleet = startFleet(world, { seed, random, isStormy })
-  let atRest = false
-  const look = async () => {
-    atRest = world.scheduler.nowMs() >= stormsUntilMs && (await isAtRest(world))
-    if (world.scheduler.nowMs() > stormsUntilMs + MAX_CALM_MS)
-      throw new Error(`not at rest ${MAX_CALM_MS / 1000} s after the last fault`)
+async function runToRest(world: World, plan: WorldPlan, fleet: Fleet): Promise<void> {
+  const { scheduler, config } = world
+  for (const deed of plan.deeds) scheduler.schedule(deed.atMs, undefined, () => fleet.do(deed))
+  const calmFromMs = START_MS + plan.stormsUntilMs
+  if (plan.needsMending)
+    scheduler.schedule(plan.stormsUntilMs, undefined, () => fleet.restartWith(mendedConfig(config)))
+  const mend = () => {
+    fleet.letGoOn()
+    scheduler.schedule(MENDING_INTERVAL_MS, undefined, mend)
   }
-  let nextLookMs = 0
-  await world.scheduler.run(async () => {
+  if (plan.needsMending || plan.deeds.length > 0) scheduler.schedule(plan.stormsUntilMs, undefined, mend)
+
+  let nextLookMs = calmFromMs
+  await scheduler.run(async () => {
     await world.observer.check()
     fleet.tend()
-    if (world.scheduler.nowMs() < nextLookMs) return false
-    nextLookMs = world.scheduler.nowMs() + REST_CHECK_INTERVAL_MS
-    await look()
-    return atRest
+    if (scheduler.nowMs() < nextLookMs) return false
+    nextLookMs = scheduler.nowMs() + REST_CHECK_INTERVAL_MS
+    const moves = await whatMoves(world)
+    if (moves !== undefined && scheduler.nowMs() > calmFromMs + MAX_CALM_MS)
+      throw new Error(`not at rest ${MAX_CALM_MS / 1000} s after the last fault: ${moves}`)
+    return moves === undefined
   })
   fleet.stop()
-  await world.scheduler.run(() => fleet.hasEnded())
+  await scheduler.run(() => fleet.hasEnded())
   await checkEnd(world)
   await runLastTime(world)
-  return { processesStarted: fleet.started(), calls: fleet.calls() }
 }
 
 /** A `run --once` over the finished work finds nothing to do and says so. */
@@ -104,7 +110,8 @@ async function runLastTime(world: World): Promise<void> {
   const last = world.start({
     name: 'last',
     faults: () => ({ requestMs: 1, responseMs: 1, outlivesProcess: true }),
-    main: (parts, signal) => runOnce(parts, { signal }),
+    config: mendedConfig(world.config),
+    main: runOnce,
   })
   await world.scheduler.run(() => last.ending !== undefined)
   const said =
@@ -113,81 +120,4 @@ async function runLastTime(world: World): Promise<void> {
   if (world.warehouse.writes.length !== written)
     throw new Error(`a last run --once wrote ${world.warehouse.writes.slice(written).join(', ')}`)
   await checkEnd(world)
-}
-
-interface Gust {
-  readonly fromMs: number
-  readonly untilMs: number
-}
-
-/** Bad weather comes and goes, so that work is under way when it strikes. */
-function planGusts(random: SeededRandom, untilMs: number): readonly Gust[] {
-  const gusts: Gust[] = []
-  for (let fromMs = START_MS; fromMs < untilMs; ) {
-    const calmMs = random.span(...CALM_SPELL_MS)
-    const gust = { fromMs: fromMs + calmMs, untilMs: fromMs + calmMs + random.span(...GUST_MS) }
-    gusts.push({ ...gust, untilMs: Math.min(gust.untilMs, untilMs) })
-    fromMs = gust.untilMs
-  }
-  return gusts
-}
-
-interface FleetOptions {
-  readonly seed: number
-  readonly random: SeededRandom
-  readonly isStormy: () => boolean
-}
-
-/** The processes: each is started again some time after it has died. */
-function startFleet(world: World, { seed, random, isStormy }: FleetOptions) {
-  const size = random.between(1, 3)
-  const weather = random.pick(WEATHERS)
-  const queueFaults = random.pick([
-    { lose: 0, duplicate: 0 },
-    { lose: 0.2, duplicate: 0.2 },
-  ])
-  const shared = random.chance(0.4) ? createInProcessQueue() : undefined
-  const pageSize = random.pick([1, 3, 1000])
-  const running: (RunningProcess | undefined)[] = []
-  const mourned: RunningProcess[] = []
-  let isStopped = false
-
-  function start(place: number): void {
-    if (isStopped) return
-    const name = `p${place}.${mourned.length + running.length}`
-    running[place] = world.start({
-      name,
-      faults: chanceFaults(createSeededRandom(seed, `faults of ${name}`), () =>
-        isStormy() ? weather : CALM,
-      ),
-      queueFaults,
-      pageSize,
-      clockSkewMs: random.between(-800, 800),
-      ...(shared !== undefined && { queue: shared }),
-      main: (parts, signal) => runPipeline(parts, { signal }),
-    })
-  }
-  for (let place = 0; place < size; place++) start(place)
-
-  return {
-    /** Buries the dead and has them started again. */
-    tend() {
-      for (const [place, one] of running.entries()) {
-        if (one?.ending === undefined) continue
-        if (one.ending.kind === 'failed' && !isPassing(one.ending.error)) throw one.ending.error
-        if (one.ending.kind === 'returned')
-          throw new Error(`${one.process.name} ended though nobody stopped it`)
-        mourned.push(one)
-        running[place] = undefined
-        world.scheduler.schedule(random.span(100, 15_000), undefined, () => start(place))
-      }
-    },
-    stop() {
-      isStopped = true
-      for (const one of running) one?.stop()
-    },
-    hasEnded: () => running.every(one => one === undefined || one.ending !== undefined),
-    started: () => mourned.length + running.length,
-    calls: () => [...mourned, ...running].reduce((sum, one) => sum + (one?.process.calls ?? 0), 0),
-  }
 }

@@ -25,6 +25,8 @@ export interface SimulatedProcess extends EventOwner {
   /** Takes `effect` out into the world: later, perhaps never, perhaps without an answer. */
   call<T>(what: string, effect: () => Promise<T>): Promise<T>
   crash(): void
+  /** Somebody sets the clock of its machine. */
+  jumpClock(byMs: number): void
 }
 
 export interface ProcessOptions {
@@ -38,7 +40,8 @@ export interface ProcessOptions {
 }
 
 export function createProcess(options: ProcessOptions): SimulatedProcess {
-  const { name, scheduler, trace, random, faults, clockSkewMs } = options
+  const { name, scheduler, trace, random, faults } = options
+  let clockSkewMs = options.clockSkewMs
   const death = new AbortController()
   let isDead = false
   let frozenUntilMs = 0
@@ -70,6 +73,10 @@ export function createProcess(options: ProcessOptions): SimulatedProcess {
       isDead = true
       trace.note(`${name} dies`)
       death.abort()
+    },
+    jumpClock(byMs) {
+      clockSkewMs += byMs
+      trace.note(`${name}'s clock jumps by ${Math.round(byMs)} ms`)
     },
   }
 

@@ -3,16 +3,20 @@
  * Everything that happens follows from the options; nothing outside the world is read.
  */
 import { createHash } from 'node:crypto'
+import type { Catalog } from '../../catalog-adapters/catalog.ts'
 import { openCatalogs } from '../../catalog-adapters/open-catalogs.ts'
 import type { ConvertRequest } from '../../services/converter/convert-request.ts'
 import { createConverter } from '../../services/converter/converter.ts'
 import type { ConvertedTask } from '../../services/converter/run-task.ts'
 import type { Parts } from '../../services/parts.ts'
+import type { RunOptions } from '../../services/pipeline.ts'
 import { describeProgress } from '../../services/progress.ts'
 import { ALL_STAGES, type Stage } from '../../services/stages.ts'
 import { DEAD_LETTER_SUFFIX } from '../../services/tables/declare-table.ts'
 import type { Config, TableConfig } from '../../shared/config/config.ts'
 import type { MergePolicy } from '../../shared/iceberg/plan-manifests.ts'
+import type { MetadataStore } from '../../shared/metadata/metadata-store.ts'
+import type { ObjectStore } from '../../shared/object-store/object-store.ts'
 import { createInProcessQueue } from '../../shared/queue/in-process-queue.ts'
 import type { TaskQueue } from '../../shared/queue/task-queue.ts'
 import { AppError } from '../../shared/runtime/errors.ts'
@@ -20,7 +24,8 @@ import { MemoryObjectStore } from '../fakes/memory-object-store.ts'
 import { openSimulatedDatabase, type SimulatedDatabase } from './database.ts'
 import type { FaultPlan } from './fault-plan.ts'
 import { faultyMetadata, faultyObjectStore, faultyQueue, type QueueFaults } from './faulty-ports.ts'
-import type { ExpectedPartition, Landing } from './landing.ts'
+import type { Landing } from './landing.ts'
+import { createModel, type Model } from './model.ts'
 import { createObserver, type Observer, type WatchedTable } from './observer.ts'
 import { createScheduler, type Scheduler } from './scheduler.ts'
 import { createSeededRandom } from './seeded-random.ts'
@@ -42,6 +47,8 @@ export interface World {
   readonly warehouse: MemoryObjectStore
   readonly database: SimulatedDatabase
   readonly observer: Observer
+  readonly model: Model
+  watched(tableName: string): WatchedTable
   /** Starts a process; `main` is what it runs. */
   start(options: StartOptions): RunningProcess
   /** All that is left of the world: every object of the warehouse and every row of the database. */
@@ -59,7 +66,11 @@ export interface StartOptions {
   readonly queue?: TaskQueue
   /** All of them unless given. */
   readonly stages?: ReadonlySet<Stage>
-  readonly main: (parts: Parts, signal: AbortSignal) => Promise<unknown>
+  /** Conversions at once; two when absent. */
+  readonly workers?: number
+  /** The world's when absent. */
+  readonly config?: Config
+  readonly main: (parts: Parts, ending: RunOptions) => Promise<unknown>
 }
 
 export type Ending =
@@ -73,15 +84,27 @@ export interface RunningProcess {
   readonly ending: Ending | undefined
   /** Asks it to end, as SIGTERM does. */
   stop(): void
+  /** Its grace is over: what is under way is for other workers. */
+  handBack(): void
 }
 
 export interface WorldOptions {
   readonly seed: number
   readonly config: Config
   readonly landing: Landing
+  /** A deliberate defect: what processes get instead of the parts that work. */
+  readonly defect?: Defect
 }
 
-export async function createWorld({ seed, config, landing }: WorldOptions): Promise<World> {
+/** Changes one part of every process, below its faults. */
+export interface Defect {
+  readonly metadata?: (store: MetadataStore, database: SimulatedDatabase) => MetadataStore
+  readonly store?: (store: ObjectStore) => ObjectStore
+  readonly catalog?: (catalog: Catalog) => Catalog
+  readonly queue?: (queue: TaskQueue) => TaskQueue
+}
+
+export async function createWorld({ seed, config, landing, defect = {} }: WorldOptions): Promise<World> {
   const scheduler = createScheduler(START_MS)
   const trace = createTrace(scheduler.nowMs, START_MS)
   const nowMs = scheduler.nowMs
@@ -92,18 +115,21 @@ export async function createWorld({ seed, config, landing }: WorldOptions): Prom
     random: random.next,
     sleep: ms => scheduler.after(ms),
   })
-  const observer = createObserver({
-    metadata: database.store,
-    warehouse,
-    catalog: CATALOG,
-    nowMs,
-    tables: config.tables.flatMap(watchedTables),
-    partitions: landing.partitions,
-  })
-  for (const { atMs, key, body } of landing.objects) {
+  const model = createModel(landing, () => nowMs() - START_MS)
+  const tables = config.tables.map(watchedTable)
+  const observer = createObserver({ database, warehouse, catalog: CATALOG, tables, model })
+  const inner = defect.metadata?.(observer.metadata, database) ?? observer.metadata
+  const puts = landing.lives.flatMap(({ segments }) => segments.flatMap(segment => segment.puts))
+  for (const { atMs, key, body } of puts) {
     scheduler.schedule(atMs, undefined, () => {
       trace.note(`broker lands ${key}`)
       void source.put(key, body)
+    })
+  }
+  for (const { atMs, key } of landing.deletions) {
+    scheduler.schedule(atMs, undefined, () => {
+      trace.note(`broker deletes ${key}`)
+      void source.delete(key)
     })
   }
 
@@ -116,13 +142,19 @@ export async function createWorld({ seed, config, landing }: WorldOptions): Prom
       faults: options.faults,
       clockSkewMs: options.clockSkewMs ?? 0,
     })
-    const running = { process, ending: undefined as Ending | undefined, stop: () => stop.abort() }
     const stop = new AbortController()
+    const grace = new AbortController()
+    const running = {
+      process,
+      ending: undefined as Ending | undefined,
+      stop: () => stop.abort(),
+      handBack: () => grace.abort(),
+    }
     process.death.addEventListener('abort', () => {
       running.ending = { kind: 'crashed' }
     })
     trace.note(`${options.name} starts`)
-    options.main(partsOf(options, process), stop.signal).then(
+    options.main(partsOf(options, process), { signal: stop.signal, handBack: grace.signal }).then(
       value => {
         running.ending = { kind: 'returned', value }
         trace.note(`${options.name} ends`)
@@ -137,20 +169,23 @@ export async function createWorld({ seed, config, landing }: WorldOptions): Prom
 
   function partsOf(options: StartOptions, process: SimulatedProcess): Parts {
     const { pageSize = 1000, queueFaults = { lose: 0, duplicate: 0 } } = options
-    const inner = observer.metadata
+    const own = options.config ?? config
     const metadata = faultyMetadata(inner, process)
-    const lake = faultyObjectStore(warehouse, process, { name: 'warehouse', pageSize })
-    const brokers = faultyObjectStore(source, process, { name: 'source', pageSize })
-    const workers = config.limits.workers ?? 1
+    const through = (store: ObjectStore) => defect.store?.(store) ?? store
+    const lake = faultyObjectStore(through(warehouse), process, { name: 'warehouse', pageSize })
+    const brokers = faultyObjectStore(through(source), process, { name: 'source', pageSize })
+    const workers = options.workers ?? 2
+    const queue = options.queue ?? createInProcessQueue()
+    const catalogs = openCatalogs(config.catalogs, { metadata, warehouse: lake })
     return {
-      config,
+      config: own,
       runtime: process.runtime,
       metadata,
-      queue: faultyQueue(options.queue ?? createInProcessQueue(), process, queueFaults),
+      queue: faultyQueue(defect.queue?.(queue) ?? queue, process, queueFaults),
       sources: new Map(config.sources.map(({ name }) => [name, brokers])),
       warehouse: lake,
       topicStores: new Map(),
-      catalogs: openCatalogs(config.catalogs, { metadata, warehouse: lake }),
+      catalogs: new Map([...catalogs].map(([name, one]) => [name, defect.catalog?.(one) ?? one])),
       convert: convertInTurn(
         Array.from({ length: workers }, () =>
           createConverter({ openSource: () => brokers, warehouse: lake, runtime: process.runtime }),
@@ -177,6 +212,12 @@ export async function createWorld({ seed, config, landing }: WorldOptions): Prom
     warehouse,
     database,
     observer,
+    model,
+    watched(tableName) {
+      const found = tables.find(({ name }) => name === tableName)
+      if (found === undefined) throw new Error(`table ${tableName} is not of this world`)
+      return found
+    },
     start,
     async digest() {
       const objects = createHash('sha256')
@@ -203,23 +244,16 @@ function convertInTurn(converters: readonly Converter[]): Converter {
   }
 }
 
-/** A table of the configuration with its dead letters, and what must be in each. */
-function watchedTables(table: TableConfig): readonly WatchedTable[] {
+function watchedTable(table: TableConfig): WatchedTable {
   const kafka = table.metadataColumns === 'flat' ? '_kafka_' : '_kafka.'
-  const lettersOf = ({ broken }: ExpectedPartition): ReadonlyMap<bigint, undefined> =>
-    table.dlqMode === 'dlq' ? new Map([...broken].map(offset => [offset, undefined])) : new Map()
-  return [
-    {
-      name: table.name,
-      paths: { partition: `${kafka}partition`, offset: `${kafka}offset`, id: 'id' },
-      rowsOf: ({ rows }) => rows,
-    },
-    {
-      name: table.name + DEAD_LETTER_SUFFIX,
-      paths: { partition: 'partition', offset: 'offset' },
-      rowsOf: lettersOf,
-    },
-  ]
+  return {
+    name: table.name,
+    dlqMode: table.dlqMode,
+    rowPaths: { partition: `${kafka}partition`, offset: `${kafka}offset`, id: 'id' },
+    letterPaths: { partition: 'partition', offset: 'offset' },
+    lettersName: table.name + DEAD_LETTER_SUFFIX,
+    dlqRetentionMs: table.dlqRetentionMs ?? Number.POSITIVE_INFINITY,
+  }
 }
 
 /** Whether a process that ended like this is simply started again: it met an outage where nothing catches one. */
