@@ -22,6 +22,9 @@ const MEANT = [
   'SCAN t USING INDEX sqlite_autoindex_iceberg_table_2',
   'SCAN p',
   'SCAN pending',
+  // Which tables have something to publish or to render: a row for each table.
+  'SCAN t USING COVERING INDEX sqlite_autoindex_iceberg_table_1',
+  'SCAN dead_letter_topic',
   'SCAN p USING INDEX source_partition_current',
   'SCAN dead_letter_total',
   'SCAN source_partition USING INDEX sqlite_autoindex_source_partition_1',
