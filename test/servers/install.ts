@@ -127,7 +127,7 @@ export async function installPostgres(): Promise<string> {
   return join(folder, programs)
 }
 
-function unpackPackages(what: string, packages: readonly string[], target: string): void {
+export function unpackPackages(what: string, packages: readonly string[], target: string): void {
   const download = () => runStep(`Downloading ${what}`, ['apt-get', 'download', ...packages], { cwd: target })
   if (!isOnPath('apt-get'))
     throw new Error(`${what} is needed and not there; install it (here only Debian packages are known).`)

@@ -38,6 +38,9 @@ export interface PostgresServer {
 export interface PostgresOptions {
   /** Wait for the disk at each commit; tests that crash only processes need not. */
   readonly fsync?: boolean
+  /** A free one unless given. */
+  readonly port?: number
+  readonly password?: string
   readonly settings?: Readonly<Record<string, string>>
   /** Speaks TLS, too, with a certificate of this authority for these names; those of this machine unless told. */
   readonly tls?: { readonly authority: CertificateAuthority; readonly names?: readonly string[] }
@@ -51,7 +54,8 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   const bin = reachable(await installPostgres(), folder, isRoot)
   const data = join(folder, 'data')
   const passwordFile = join(folder, 'password')
-  writeFileSync(passwordFile, PASSWORD)
+  const password = options.password ?? PASSWORD
+  writeFileSync(passwordFile, password)
   mkdirSync(data, { mode: 0o700 })
   if (isRoot) {
     const { uid, gid } = idsOf(UNPRIVILEGED)
@@ -78,7 +82,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     const path = join(data, 'pg_hba.conf')
     writeFileSync(path, [...options.rules, readFileSync(path, 'utf8')].join('\n'))
   }
-  const port = await freePort()
+  const port = options.port ?? (await freePort())
   const settings = {
     listen_addresses: '127.0.0.1',
     port: String(port),
@@ -89,7 +93,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     ...options.settings,
   }
   const url = (database: string) =>
-    `postgres://${USER}:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/${database}`
+    `postgres://${USER}:${encodeURIComponent(password)}@127.0.0.1:${port}/${database}`
   const query = async (text: string, database = USER) => {
     const client = new Client({ connectionString: url(database) })
     client.on('error', () => undefined)
@@ -150,7 +154,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
       }
     },
     run: (program, args) =>
-      runStep(`Running ${program}`, [join(bin, program), ...args], { env: { PGPASSWORD: PASSWORD } }),
+      runStep(`Running ${program}`, [join(bin, program), ...args], { env: { PGPASSWORD: password } }),
     async remove() {
       // It would wait for its clients to leave when asked by SIGTERM; what they leave behind here is of no interest.
       await running?.stop({ kill: true })

@@ -22,6 +22,8 @@ export interface ServerProcess {
   log(): string
   /** SIGTERM, then SIGKILL; `kill` sends SIGKILL at once, as a crash would. */
   stop(options?: { readonly kill?: boolean }): Promise<void>
+  /** Its exit code, null after a signal, once it has ended. */
+  readonly exited: Promise<number | null>
   /** For example SIGSTOP, which hangs it until SIGCONT. */
   signal(name: NodeJS.Signals): void
 }
@@ -78,8 +80,10 @@ export async function startProcess(command: ServerCommand): Promise<ServerProces
     failure = error
   })
   child.once('exit', () => running.delete(child))
+  const exited = new Promise<number | null>(resolve => child.once('exit', resolve))
   const server = {
     log: () => log,
+    exited,
     stop: (options = {}) => stopProcess(child, options.kill ?? false),
     signal: name => {
       child.kill(name)
