@@ -6,7 +6,7 @@
  * Files and folders that vanish during the walk are left out, as an object deleted during an S3 listing may be.
  */
 import type { BigIntStats, Dirent } from 'node:fs'
-import { readdir, stat } from 'node:fs/promises'
+import { opendir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError } from '../runtime/errors.ts'
 import { classifyFileError, isMissing } from './file-errors.ts'
@@ -16,6 +16,10 @@ import { compareKeys, TEMPORARY_PREFIX } from './object-key.ts'
 export const MAX_FOLDER_DEPTH = 64
 /** Files whose metadata is read at once. */
 const STAT_BATCH = 32
+/** Names read from a folder in one call. */
+const ENTRIES_AT_ONCE = 1024
+/** Names of one folder kept in memory, about twice as many for a moment: a folder of any size is gone through in pages of so many. */
+export const MAX_NAMES_KEPT = 20_000
 
 export interface FileEntry {
   readonly key: string
@@ -27,6 +31,8 @@ interface Walk {
   readonly storeUrl: string
   readonly prefix: string
   readonly startAfter: string | undefined
+  /** `MAX_NAMES_KEPT` without it. */
+  readonly maxNamesKept?: number
 }
 
 export function walkFiles(walk: Walk): AsyncGenerator<FileEntry> {
@@ -37,10 +43,12 @@ export function walkFiles(walk: Walk): AsyncGenerator<FileEntry> {
 /** Names of the folders directly below `walk.prefix` ('' or ending in a slash) in which some file can be found. */
 export async function listFolderNames(walk: Walk): Promise<readonly string[]> {
   const names: string[] = []
-  for (const child of await readChildren(walk, walk.prefix)) {
-    if (!child.isFolder) continue
-    const { done } = await walkFolder(walk, child.key, 1).next()
-    if (!done) names.push(child.key.slice(walk.prefix.length, -1))
+  for await (const children of pagesOf(walk, walk.prefix)) {
+    for (const child of children) {
+      if (!child.isFolder) continue
+      const { done } = await walkFolder(walk, child.key, 1).next()
+      if (!done) names.push(child.key.slice(walk.prefix.length, -1))
+    }
   }
   return names.sort(compareKeys)
 }
@@ -55,16 +63,19 @@ async function* walkFolder(walk: Walk, folderKey: string, depth: number): AsyncG
       details: { store: walk.storeUrl },
     })
   }
-  const children = await readChildren(walk, folderKey)
-  for (let i = 0; i < children.length; i += STAT_BATCH) {
-    const batch = children.slice(i, i + STAT_BATCH)
-    const stats = await Promise.all(batch.map(child => (child.isFolder ? undefined : statFile(walk, child))))
-    for (const [position, child] of batch.entries()) {
-      if (child.isFolder) {
-        yield* walkFolder(walk, child.key, depth + 1)
-      } else {
-        const found = stats[position]
-        if (found?.isFile()) yield { key: child.key, stats: found }
+  for await (const children of pagesOf(walk, folderKey)) {
+    for (let i = 0; i < children.length; i += STAT_BATCH) {
+      const batch = children.slice(i, i + STAT_BATCH)
+      const stats = await Promise.all(
+        batch.map(child => (child.isFolder ? undefined : statFile(walk, child))),
+      )
+      for (const [position, child] of batch.entries()) {
+        if (child.isFolder) {
+          yield* walkFolder(walk, child.key, depth + 1)
+        } else {
+          const found = stats[position]
+          if (found?.isFile()) yield { key: child.key, stats: found }
+        }
       }
     }
   }
@@ -76,17 +87,46 @@ interface Child {
   readonly isFolder: boolean
 }
 
-async function readChildren(walk: Walk, folderKey: string): Promise<readonly Child[]> {
-  const entries = await readEntries(walk, folderKey)
-  const children: Child[] = []
-  for (const entry of entries) {
+/** What the folder holds, in order. Each page reads the folder anew, since names come in no order. */
+async function* pagesOf(walk: Walk, folderKey: string): AsyncGenerator<readonly Child[]> {
+  let after: string | undefined
+  do {
+    const { children, isWhole } = await readPage(walk, folderKey, after)
+    yield children
+    after = isWhole ? undefined : children.at(-1)?.key
+  } while (after !== undefined)
+}
+
+/** The first children after `after`, as many as are kept. */
+async function readPage(
+  walk: Walk,
+  folderKey: string,
+  after: string | undefined,
+): Promise<{ readonly children: readonly Child[]; readonly isWhole: boolean }> {
+  const { maxNamesKept = MAX_NAMES_KEPT } = walk
+  let children: Child[] = []
+  let isWhole = true
+  let last: string | undefined
+  const keepFirst = () => {
+    children.sort((left, right) => compareKeys(left.key, right.key))
+    if (children.length <= maxNamesKept) return
+    children = children.slice(0, maxNamesKept)
+    last = children.at(-1)?.key
+    isWhole = false
+  }
+  for await (const entry of entriesOf(walk, folderKey)) {
     if (entry.name.startsWith(TEMPORARY_PREFIX)) continue
     const isFolder =
       entry.isDirectory() || (entry.isSymbolicLink() && (await leadsToFolder(walk, folderKey, entry)))
     const key = folderKey + entry.name + (isFolder ? '/' : '')
-    if (isWanted(walk, key, isFolder)) children.push({ key, isFolder })
+    if (!isWanted(walk, key, isFolder)) continue
+    if (after !== undefined && compareKeys(key, after) <= 0) continue
+    if (last !== undefined && compareKeys(key, last) > 0) continue
+    children.push({ key, isFolder })
+    if (children.length >= 2 * maxNamesKept) keepFirst()
   }
-  return children.sort((left, right) => compareKeys(left.key, right.key))
+  keepFirst()
+  return { children, isWhole }
 }
 
 function isWanted(walk: Walk, key: string, isFolder: boolean): boolean {
@@ -97,11 +137,11 @@ function isWanted(walk: Walk, key: string, isFolder: boolean): boolean {
   return isFolder && startAfter.startsWith(key)
 }
 
-async function readEntries(walk: Walk, folderKey: string): Promise<readonly Dirent[]> {
+async function* entriesOf(walk: Walk, folderKey: string): AsyncGenerator<Dirent> {
   try {
-    return await readdir(join(walk.rootPath, folderKey), { withFileTypes: true })
+    yield* await opendir(join(walk.rootPath, folderKey), { bufferSize: ENTRIES_AT_ONCE })
   } catch (error) {
-    if (isMissing(error)) return []
+    if (isMissing(error)) return
     throw classifyFileError(error, {
       storeUrl: walk.storeUrl,
       key: folderKey === '' ? '(its root folder)' : folderKey,
