@@ -6,8 +6,11 @@ import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { benchCatalogLoad } from './catalog-load.ts'
 import { benchDecode } from './decode.ts'
+import { benchFreshness } from './freshness.ts'
+import { benchManyTables } from './many-tables.ts'
 import { benchMetadata } from './metadata.ts'
 import { benchParquet } from './parquet.ts'
+import { benchPlanning } from './planning.ts'
 import { benchSegment } from './segment.ts'
 import { benchMemory } from './whole-way/memory.ts'
 import { benchWholeWay } from './whole-way.ts'
@@ -33,6 +36,9 @@ const BENCHES: Readonly<Record<string, (context: BenchContext) => Promise<readon
   segment: async ({ quick }) => benchSegment(quick ? { measureMs: 1 } : {}),
   catalog_load: context => benchCatalogLoad(context),
   metadata: ({ quick }) => benchMetadata(quick ? { totalFiles: 100 } : {}),
+  many_tables: context => benchManyTables(context),
+  planning: context => benchPlanning(context),
+  freshness: context => benchFreshness(context),
 }
 
 const USAGE_EXIT_CODE = 2

@@ -50,6 +50,50 @@ const catalogLoad = z.strictObject({
   ingest_ratio: rate,
   ingest_cpu_ratio: rate,
 })
+const count = z.number().min(0)
+const manyTables = z.strictObject({
+  stages: z.enum(['all', 'divided']),
+  load: z.enum(['idle', 'trickle']),
+  tables: rate,
+  partitions: rate,
+  processes: rate,
+  ready_s: rate,
+  measured_s: rate,
+  s3_requests_per_min: count,
+  sql_transactions_per_min: count,
+  sql_statements_per_min: rate,
+  redis_commands_per_min: rate,
+  cpu_s_per_min: rate,
+  rss_mb: rate,
+  machine_busy: rate,
+  metrics_ms: count,
+  list_ms: count,
+  segments: count,
+  data_files: count,
+  snapshots: count,
+})
+const planning = z.strictObject({
+  store: z.enum(['folder', 's3']),
+  segments: rate,
+  tasks: rate,
+  rounds: rate,
+  planning_s: rate,
+  us_per_segment: rate,
+  cpu_us_per_segment: rate,
+  peak_rss_mb: rate,
+  grown_rss_mb: count,
+  time_ratio: rate,
+  memory_ratio: rate,
+})
+const freshness = z.strictObject({
+  stores: z.enum(['embedded', 'servers']),
+  commit_interval_s: rate,
+  segments: rate,
+  records_per_s: rate,
+  p50_s: rate,
+  p99_s: rate,
+  max_s: rate,
+})
 const machine = z.strictObject({
   node: z.string(),
   platform: z.string(),
@@ -96,10 +140,45 @@ describe('npm run bench', () => {
     expect(gzip?.answer_bytes).toBeLessThan((identity?.answer_bytes ?? 0) / 2)
   })
 
+  it('prints what tables cost that rest or trickle, for one process and for divided stages', () => {
+    const { status, stdout, stderr } = bench('--only', 'many_tables', '--json', '--quick')
+    expect(status, stderr).toBe(0)
+    const figures = z.object({ many_tables: z.array(manyTables) }).parse(JSON.parse(stdout)).many_tables
+    expect(figures.map(({ stages, load }) => `${stages} ${load}`)).toEqual([
+      'all idle',
+      'all trickle',
+      'divided idle',
+      'divided trickle',
+    ])
+    expect(figures.map(({ segments }) => segments)).toEqual([0, 3, 0, 3])
+  })
+
+  it('prints what planning a backlog takes for growing backlogs, and how long rows take to be readable', () => {
+    const plans = bench('--only', 'planning', '--json', '--quick')
+    expect(plans.status, plans.stderr).toBe(0)
+    const planned = z.object({ planning: z.array(planning) }).parse(JSON.parse(plans.stdout)).planning
+    expect(planned.map(({ store, segments }) => `${store} ${segments}`)).toEqual([
+      'folder 30',
+      'folder 60',
+      's3 30',
+      's3 60',
+    ])
+    const waits = bench('--only', 'freshness', '--json', '--quick')
+    expect(waits.status, waits.stderr).toBe(0)
+    const fresh = z.object({ freshness: z.array(freshness) }).parse(JSON.parse(waits.stdout)).freshness
+    expect(fresh.map(({ stores }) => stores)).toEqual(['embedded', 'servers'])
+    for (const { segments, p50_s, p99_s, max_s } of fresh) {
+      expect(segments).toBe(20)
+      expect(p50_s <= p99_s && p99_s <= max_s).toBe(true)
+    }
+  })
+
   it('refuses a bench that it does not have with exit code 2 and the names of those that it has', () => {
     const { status, stdout, stderr } = bench('--only', 'whole-way', '--json')
     expect(status).toBe(2)
     expect(stdout).toBe('')
-    expect(stderr).toContain('whole_way, memory, decode, parquet, segment, catalog_load, metadata')
+    expect(stderr).toContain(
+      'whole_way, memory, decode, parquet, segment, catalog_load, metadata, many_tables, planning, freshness',
+    )
   })
 })

@@ -87,6 +87,7 @@ async function startMinio({ program, folder, port }: MinioOptions): Promise<Serv
       MINIO_REGION: REGION,
       MINIO_BROWSER: 'off',
       MINIO_UPDATE: 'off',
+      MINIO_PROMETHEUS_AUTH_TYPE: 'public',
       MINIO_KMS_SECRET_KEY: `${KMS_KEY_ID}:${KMS_KEY}`,
       // Certificates and settings of the person who runs the tests stay out of it.
       HOME: folder,
