@@ -38,6 +38,8 @@ export interface StoreConfig {
   readonly endpoint?: string
   readonly region?: string
   readonly pathStyle?: boolean
+  /** Absolute; PEM of the authority that signed the server's certificate, trusted besides those of Node. */
+  readonly caFile?: string
   /** Without it the usual AWS chain. */
   readonly credentials?: {
     readonly accessKeyId: Secret
@@ -201,6 +203,7 @@ export function storeOptionsOf(store: StoreConfig): Omit<OpenStoreOptions, 'runt
     ...(store.endpoint !== undefined && { endpoint: store.endpoint }),
     ...(store.region !== undefined && { region: store.region }),
     ...(store.pathStyle !== undefined && { pathStyle: store.pathStyle }),
+    ...(store.caFile !== undefined && { caFile: store.caFile }),
     ...(credentials !== undefined && {
       credentials: {
         accessKeyId: credentials.accessKeyId.reveal(),

@@ -28,6 +28,7 @@ import {
   parseQueue,
   parseTimestamp,
   scalar,
+  secret,
   size,
   storeUrl,
   text,
@@ -58,12 +59,16 @@ const storeKeys = {
   path_style: boolean(
     'Put the bucket in the path of requests rather than in the host name; true by default when endpoint is given.',
   ).optional(),
-  access_key_id: text(
+  ca_file: text(
+    'the path of a PEM file',
+    'PEM file of the authority that signed the certificate of the endpoint, trusted besides the usual ones.',
+  ).optional(),
+  access_key_id: secret(
     'text',
     'Together with secret_access_key, instead of the usual AWS chain. Write it as a reference to an environment variable.',
   ).optional(),
-  secret_access_key: text('text', 'Write it as a reference to an environment variable.').optional(),
-  session_token: text('text', 'For temporary credentials.').optional(),
+  secret_access_key: secret('text', 'Write it as a reference to an environment variable.').optional(),
+  session_token: secret('text', 'For temporary credentials.').optional(),
   checksums: word(
     ['crc32', 'none'],
     'Whether a CRC32 goes with each object and is compared by readers; crc32 on AWS, none with an endpoint. Uploads are covered by their signature either way.',
@@ -277,12 +282,12 @@ export const fileSchema = z.strictObject({
   warehouse: warehouseSchema,
   metadata: scalar(
     parseMetadataUrl,
-    { type: 'string' },
+    { type: 'string', writeOnly: true },
     'The database that holds the truth: sqlite:./file.db on a local disk, or postgres://user@host:5432/database for many machines.',
   ).prefault('sqlite:./tidewater.db'),
   queue: scalar(
     parseQueue,
-    { type: 'string' },
+    { type: 'string', writeOnly: true },
     'How ids of tasks come to workers: in-process, or for many machines redis://user:password@host:6379/0, rediss://, redis+sentinel://, redis+cluster://.',
   ).prefault('in-process'),
   sources: z.array(sourceSchema).min(1),

@@ -278,6 +278,7 @@ function buildStore(store: StoreShape, baseFolder: string): StoreConfig {
     url: parseStoreUrl(store.url, baseFolder).url,
     ...(store.endpoint !== undefined && { endpoint: store.endpoint }),
     ...(store.region !== undefined && { region: store.region }),
+    ...(store.ca_file !== undefined && { caFile: resolve(baseFolder, store.ca_file) }),
     ...(store.path_style !== undefined && { pathStyle: store.path_style }),
     ...(store.checksums !== undefined && { checksums: store.checksums }),
     ...(store.max_requests !== undefined && { maxRequests: store.max_requests }),

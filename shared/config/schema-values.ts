@@ -46,6 +46,13 @@ export const text = (expected: string, description: string, pattern?: RegExp) =>
     { type: 'string', ...(pattern && { pattern: pattern.source }) },
     description,
   )
+/** Text that must not show. `writeOnly` says so to editors, and to the test that plants a canary in every secret there is. */
+export const secret = (expected: string, description: string, pattern?: RegExp) =>
+  scalar(
+    textOf(expected, pattern),
+    { type: 'string', writeOnly: true, ...(pattern && { pattern: pattern.source }) },
+    description,
+  )
 export const integer = (min: number, max: number, description: string) =>
   scalar(integerIn(min, max), { type: 'integer', minimum: min, maximum: max }, description)
 export const boolean = (description: string) => scalar(parseBoolean, { type: 'boolean' }, description)

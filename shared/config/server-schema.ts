@@ -1,7 +1,7 @@
 /** The `server:` part of tidewater.yaml: where the HTTP server listens, who may ask, and its limits. */
 import { z } from 'zod'
 import { parseListen } from './listen-address.ts'
-import { boolean, duration, integer, scalar, size, text } from './schema-values.ts'
+import { boolean, duration, integer, scalar, secret, size } from './schema-values.ts'
 
 const KIB = 2 ** 10
 const MIB = 2 ** 20
@@ -13,7 +13,7 @@ export const serverSchema = z.strictObject({
     { type: 'string' },
     'host:port of the HTTP server: health, metrics, API and the Iceberg REST catalog; none for no server. Port 0 takes any free one.',
   ).prefault('127.0.0.1:8181'),
-  token: text(
+  token: secret(
     '16 to 1024 letters, digits and - . _ ~ + /, with = at the end',
     'Bearer token that requests must carry; required unless only this machine can reach the address. Write it as a reference to an environment variable.',
     /^(?=.{16,1024}$)[A-Za-z0-9._~+/-]+=*$/,

@@ -3,6 +3,7 @@
  * The cause keeps only the name and message of the SDK's error: its other fields can hold signed requests.
  */
 import { AppError, type AppErrorOptions } from '../runtime/errors.ts'
+import { type TlsFailureKind, tlsFailureOf } from '../runtime/tls-failure.ts'
 
 export interface S3Context {
   readonly storeUrl: string
@@ -62,7 +63,11 @@ const EXPIRED = new Set(['ExpiredToken', 'ExpiredTokenException', 'TokenRefreshR
 export function classifyS3Error(error: unknown, context: S3Context): AppError {
   if (error instanceof AppError) return error
   const failure = failureOf(error)
-  const kind = kindOf(failure, context)
+  const tls = failure.status === undefined ? tlsFailureOf(error) : undefined
+  const kind: Kind =
+    tls === undefined
+      ? kindOf(failure, context)
+      : { code: 'store-tls', next: tls.kind === 'time' ? 'retry' : 'park', advice: TLS_ADVICE[tls.kind] }
   const where = context.endpoint === undefined ? `region ${context.region}` : context.endpoint
   const answer =
     failure.message === '' || failure.message === failure.name
@@ -88,6 +93,18 @@ interface Kind {
   readonly code: string
   readonly next: AppErrorOptions['next']
   readonly advice: string
+}
+
+const TLS_ADVICE: Readonly<Record<TlsFailureKind, string>> = {
+  authority:
+    'Nobody whom Tidewater trusts has signed the certificate of the server: give the certificate of its authority as ca_file beside endpoint in tidewater.yaml, or in NODE_EXTRA_CA_CERTS.',
+  name: 'Write the host of endpoint in tidewater.yaml as the certificate of the server has it.',
+  time: 'Renew the certificate of the server, or set the clock of this machine right.',
+  'client-certificate':
+    'The server wants a certificate of its clients, which Tidewater has none of for stores.',
+  'no-tls':
+    'There is no TLS at this port: write http:// instead of https:// in endpoint, or the port that speaks TLS.',
+  other: 'Check which versions and ciphers of TLS the server takes.',
 }
 
 function kindOf(failure: S3Failure, context: S3Context): Kind {

@@ -61,7 +61,7 @@ function hintOf({ tls }: RedisAddress, message: string): string {
     return /ECONNRESET|EPIPE|Connection is closed/.test(message)
       ? 'If the port speaks TLS, write rediss:// instead of redis://. '
       : ''
-  if (/ETIMEDOUT|no answer/.test(message))
+  if (/ETIMEDOUT|no answer|before secure TLS/.test(message))
     return 'If the port does not speak TLS, write redis:// instead of rediss://. '
   return /ECONNRESET|EPIPE|Connection is closed/.test(message)
     ? 'If the server wants a certificate of its clients, give `cert_file` and `key_file` in `queue`. '

@@ -34,10 +34,7 @@ const SIGNS: readonly (readonly [TlsFailureKind, RegExp])[] = [
     'client-certificate',
     /alert (certificate required|unknown ca|bad certificate|handshake failure|certificate unknown)|ALERT_(CERTIFICATE_REQUIRED|UNKNOWN_CA|BAD_CERTIFICATE|HANDSHAKE_FAILURE|CERTIFICATE_UNKNOWN)/i,
   ],
-  [
-    'no-tls',
-    /wrong version number|WRONG_VERSION_NUMBER|packet length too long|disconnected before secure TLS/i,
-  ],
+  ['no-tls', /wrong version number|WRONG_VERSION_NUMBER|packet length too long/i],
   ['other', /^CERT_|ERR_TLS|ERR_SSL|^EPROTO|SSL routines/],
 ]
 

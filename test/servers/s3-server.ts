@@ -3,8 +3,10 @@
  * Its listings, ranges and conditional requests (`If-None-Match`, `If-Match`) are S3's; unlike S3 it does not list a key below
  * another key (`a/b` where `a` is an object too).
  */
+import { copyFileSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
+import type { CertificateAuthority } from './certificates.ts'
 import { installMinio } from './install.ts'
 import {
   answersOk,
@@ -37,29 +39,44 @@ const REGION = 'us-east-1'
 export const KMS_KEY_ID = 'tidewater-key'
 const KMS_KEY = Buffer.alloc(32, 7).toString('base64')
 
-export async function startS3Server(): Promise<S3Server> {
+export interface S3ServerOptions {
+  readonly accessKeyId?: string
+  readonly secretAccessKey?: string
+  /** Speaks https, with a certificate of this authority. */
+  readonly tls?: CertificateAuthority
+}
+
+export async function startS3Server({
+  accessKeyId = ACCESS_KEY_ID,
+  secretAccessKey = SECRET_ACCESS_KEY,
+  tls,
+}: S3ServerOptions = {}): Promise<S3Server> {
   const program = await installMinio()
   const folder = dataFolder('s3')
   const port = await freePort()
-  const endpoint = `http://127.0.0.1:${port}`
-  let server: ServerProcess = await startMinio({ program, folder, port })
+  const endpoint = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`
+  const ca = tls === undefined ? undefined : readFileSync(tls.caFile, 'utf8')
+  if (tls !== undefined) placeCertificate(tls, join(folder, 'certs'))
+  const options = { program, folder, port, endpoint, ca, accessKeyId, secretAccessKey }
+  let server: ServerProcess = await startMinio(options)
   const client = new S3Client({
     endpoint,
     region: REGION,
     forcePathStyle: true,
-    credentials: { accessKeyId: ACCESS_KEY_ID, secretAccessKey: SECRET_ACCESS_KEY },
+    credentials: { accessKeyId, secretAccessKey },
+    ...(ca !== undefined && { requestHandler: { httpsAgent: { ca } } }),
   })
   return {
     endpoint,
-    accessKeyId: ACCESS_KEY_ID,
-    secretAccessKey: SECRET_ACCESS_KEY,
+    accessKeyId,
+    secretAccessKey,
     region: REGION,
     async createBucket(name) {
       await client.send(new CreateBucketCommand({ Bucket: name }))
     },
     interrupt: () => server.stop({ kill: true }),
     async resume() {
-      server = await startMinio({ program, folder, port })
+      server = await startMinio(options)
     },
     async stop() {
       client.destroy()
@@ -69,21 +86,39 @@ export async function startS3Server(): Promise<S3Server> {
   }
 }
 
-interface MinioOptions {
+interface MinioOptions extends Required<Pick<S3ServerOptions, 'accessKeyId' | 'secretAccessKey'>> {
+  readonly endpoint: string
+  readonly ca: string | undefined
   readonly program: string
   readonly folder: string
   readonly port: number
 }
 
-async function startMinio({ program, folder, port }: MinioOptions): Promise<ServerProcess> {
+async function startMinio({
+  program,
+  folder,
+  port,
+  endpoint,
+  ca,
+  accessKeyId,
+  secretAccessKey,
+}: MinioOptions): Promise<ServerProcess> {
   const address = `127.0.0.1:${port}`
   return startProcess({
     name: 'MinIO',
     program,
-    args: ['server', '--quiet', '--address', address, join(folder, 'data')],
+    args: [
+      'server',
+      '--quiet',
+      '--certs-dir',
+      join(folder, 'certs'),
+      '--address',
+      address,
+      join(folder, 'data'),
+    ],
     env: {
-      MINIO_ROOT_USER: ACCESS_KEY_ID,
-      MINIO_ROOT_PASSWORD: SECRET_ACCESS_KEY,
+      MINIO_ROOT_USER: accessKeyId,
+      MINIO_ROOT_PASSWORD: secretAccessKey,
       MINIO_REGION: REGION,
       MINIO_BROWSER: 'off',
       MINIO_UPDATE: 'off',
@@ -93,6 +128,14 @@ async function startMinio({ program, folder, port }: MinioOptions): Promise<Serv
       HOME: folder,
     },
     cwd: folder,
-    isReady: () => answersOk(`http://${address}/minio/health/cluster`),
+    isReady: () => answersOk(`${endpoint}/minio/health/cluster`, ca),
   })
+}
+
+/** Under the names that MinIO looks for. */
+function placeCertificate(authority: CertificateAuthority, folder: string): void {
+  const { certFile, keyFile } = authority.server(['127.0.0.1'])
+  mkdirSync(folder)
+  copyFileSync(certFile, join(folder, 'public.crt'))
+  copyFileSync(keyFile, join(folder, 'private.key'))
 }

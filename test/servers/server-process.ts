@@ -5,6 +5,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { get } from 'node:http'
+import { get as getSecurely } from 'node:https'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -128,8 +130,12 @@ export async function freePort(): Promise<number> {
   return address.port
 }
 
-export async function answersOk(url: string): Promise<boolean> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(2_000) })
-  await response.arrayBuffer()
-  return response.ok
+/** `ca`: PEM of the authority that an https address is signed by. */
+export async function answersOk(url: string, ca?: string): Promise<boolean> {
+  const timeout = { timeout: 2_000 }
+  const request = ca === undefined ? get(url, timeout) : getSecurely(url, { ...timeout, ca })
+  request.once('timeout', () => request.destroy(new Error('no answer')))
+  const [response] = await once(request, 'response')
+  response.resume()
+  return response.statusCode >= 200 && response.statusCode < 300
 }
