@@ -1,4 +1,6 @@
 /** The stages of one pipeline in processes of their own, and what becomes of work under way when one is told to stop. */
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { orders, ordersConfig } from './orders-config.ts'
 import { type RunningTidewater, startServing } from './running-server.ts'
@@ -81,6 +83,23 @@ test('a worker that is told to stop gives back what it has not finished, and ano
   expect(tasks).toMatchObject({ claimed: 0, queued: 0 })
   expect(await planner.stop()).toBe(0)
   expect(await workspace.tidewater(['audit'])).toMatchObject({ exitCode: 0 })
+})
+
+test('a process that still waits for its database hears the signal to stop', async () => {
+  const silent = createServer().listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  const address = silent.address()
+  if (typeof address !== 'object' || address === null) throw new Error('no port')
+  const config = ordersConfig({ top: 'limits: { stop_grace: 0s }' })
+  const database = `postgres://nobody@127.0.0.1:${address.port}/none`
+  await workspace.write('tidewater.yaml', config.replace('sqlite:./tidewater.db', database))
+  const child = workspace.start(['run'])
+  const ended = once(child, 'close')
+  await once(silent, 'connection')
+  child.kill('SIGTERM')
+  // An exit code, and not the signal itself, which the first process of a container would not die of.
+  expect(await ended).toEqual([1, null])
+  silent.close()
 })
 
 test('stages that make no sense are refused with what there is', async () => {

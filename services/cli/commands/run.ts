@@ -10,7 +10,7 @@ import { type ConversionMeter, createConversionMeter } from '../../scaling/conve
 import { withHeartbeat } from '../../scaling/heartbeat.ts'
 import { openServer, type ServerContext } from '../../server/server.ts'
 import { ALL_STAGES, type Stage } from '../../stages.ts'
-import { endOnSignal } from '../end-on-signal.ts'
+import { type Ending, endOnSignal } from '../end-on-signal.ts'
 import { EXIT, type ExitCode, exitCodeOf } from '../exit-code.ts'
 import { type ConfigOption, withConfig } from '../load-config-file.ts'
 import { packageVersion } from '../package-version.ts'
@@ -57,8 +57,10 @@ async function withLog(config: Config, chosen: Chosen): Promise<ExitCode> {
   const report: Report = progress => {
     if (bars?.draw(progress) !== true) log.report(progress)
   }
+  // Before anything is opened: the first process of a container would not hear a signal that nobody listens to.
+  const ending = endOnSignal(config.limits.stopGraceMs, message => log.say('process.stopping', message))
   try {
-    const code = await runConfig(config, { ...chosen, holder, log, report })
+    const code = await runConfig(config, { ...chosen, holder, log, report, ending })
     bars?.stop()
     if (!once)
       log.say('process.stopped', 'stopped', {
@@ -70,6 +72,7 @@ async function withLog(config: Config, chosen: Chosen): Promise<ExitCode> {
     sayFailure(log, error)
     return exitCodeOf(error)
   } finally {
+    ending.close()
     await log.close()
   }
 }
@@ -90,10 +93,11 @@ interface RunContext extends Chosen {
   readonly holder: string
   readonly log: Log
   readonly report: Report
+  readonly ending: Ending
 }
 
 async function runConfig(config: Config, context: RunContext): Promise<ExitCode> {
-  const { once, stages, holder, log, report } = context
+  const { once, stages, holder, log, report, ending } = context
   let metrics: Metrics | undefined
   let meter: ConversionMeter | undefined
   const opened = await openParts(config, {
@@ -112,7 +116,6 @@ async function runConfig(config: Config, context: RunContext): Promise<ExitCode>
     ...opened,
     convert: request => measured.during(() => opened.convert(request)),
   }
-  const ending = endOnSignal(config.limits.stopGraceMs, message => log.say('process.stopping', message))
   try {
     if (!once) {
       metrics = createMetrics({ ...parts, meter: measured })
@@ -126,7 +129,6 @@ async function runConfig(config: Config, context: RunContext): Promise<ExitCode>
     return reasons.length === 0 ? EXIT.done : EXIT.failed
   } finally {
     await parts.close()
-    ending.close()
   }
 }
 
