@@ -141,8 +141,11 @@ export async function openRedisQueue(options: RedisQueueOptions): Promise<TaskQu
       if (closing.signal.aborted) return
       closing.abort()
       for (const taker of takers) taker(undefined)
+      // Ends a wait for an id.
       await consumer?.close()
       await dispatching
+      // It may have been opened only now; left open, its connections would keep the process alive for ever.
+      await consumer?.close()
       await producers.close()
     },
   }

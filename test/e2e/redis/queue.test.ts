@@ -117,6 +117,28 @@ describe('Redis that fails', () => {
     await server.stop()
   })
 
+  it('closed while Redis hangs and a connection for takers is being made: none is left once Redis answers', async () => {
+    const server = await startRedis()
+    const queue = await open({ url: server.url })
+    server.freeze()
+    const taking = queue.take(running)
+    await systemRuntime.sleep(500)
+    const closing = queue.close()
+    await systemRuntime.sleep(500)
+    server.thaw()
+    await Promise.all([taking, closing])
+    const client = new Redis(server.url)
+    // What a connection left open does at once, it does within this.
+    await systemRuntime.sleep(1_000)
+    expect(
+      String(await client.client('LIST'))
+        .trim()
+        .split('\n'),
+    ).toHaveLength(1)
+    client.disconnect()
+    await server.stop()
+  })
+
   it('a wrong password ends the start, with a message that names the address and no password', async () => {
     const server = await startRedis({ password: 'right' })
     const wrong = await open({ url: `redis://:wrong-Ohb4@127.0.0.1:${server.port}` }).catch(
