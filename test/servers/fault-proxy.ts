@@ -11,6 +11,7 @@ import {
   type ServerResponse,
   request as sendRequest,
 } from 'node:http'
+import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createSeededRandom } from '../simulation/seeded-random.ts'
 
@@ -30,6 +31,8 @@ export type Fault =
   /** Nothing ever comes. */
   | { readonly kind: 'stall' }
   | { readonly kind: 'delay'; readonly ms: number }
+  /** The answer's body comes slowly. */
+  | { readonly kind: 'drip'; readonly bytesPerSecond: number }
   /** A byte of the request's body changes on the way. */
   | { readonly kind: 'garble-request' }
 
@@ -50,6 +53,7 @@ export interface FaultProxy {
     readonly rate: number
     readonly faults: readonly [Fault, ...Fault[]]
   }): void
+  /** No faults from now on; what had been left without an answer is cut. */
   calm(): void
   stop(): Promise<void>
 }
@@ -63,6 +67,11 @@ export async function startFaultProxy(targetUrl: string): Promise<FaultProxy> {
   let open = 0
   let mostAtOnce = 0
   let draw: () => Fault | undefined = () => undefined
+  const silent = new Set<Socket>()
+  const leaveSilent = (socket: Socket) => {
+    silent.add(socket)
+    socket.once('close', () => silent.delete(socket))
+  }
 
   function nextFault(line: string): Fault | undefined {
     const plan = planned.find(({ match, left }) => left > 0 && match.test(line))
@@ -86,7 +95,7 @@ export async function startFaultProxy(targetUrl: string): Promise<FaultProxy> {
   server.keepAliveTimeout = 60_000
 
   async function serve({ request, response, fault }: Exchange): Promise<void> {
-    if (fault?.kind === 'stall') return
+    if (fault?.kind === 'stall') return leaveSilent(request.socket)
     if (fault?.kind === 'cut-before') {
       request.socket.destroy()
       return
@@ -124,11 +133,13 @@ export async function startFaultProxy(targetUrl: string): Promise<FaultProxy> {
     if ((fault?.kind === 'cut-body' || fault?.kind === 'stall-body') && content.length > 0) {
       response.write(content.subarray(0, Math.floor(content.length * fault.share)), () => {
         if (fault.kind === 'cut-body') response.destroy()
+        else leaveSilent(request.socket)
       })
       response.flushHeaders()
       return
     }
-    response.end(content)
+    if (fault?.kind === 'drip') await drip(response, content, fault.bytesPerSecond)
+    response.end(fault?.kind === 'drip' ? undefined : content)
   }
 
   server.listen(0, '127.0.0.1')
@@ -151,6 +162,7 @@ export async function startFaultProxy(targetUrl: string): Promise<FaultProxy> {
       planned.length = 0
       mostAtOnce = open
       draw = () => undefined
+      for (const socket of silent) socket.destroy()
     },
     async stop() {
       agent.destroy()
@@ -165,6 +177,16 @@ interface Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly fault: Fault | undefined
+}
+
+const DRIPS_PER_SECOND = 10
+
+async function drip(response: ServerResponse, content: Buffer, bytesPerSecond: number): Promise<void> {
+  const step = Math.ceil(bytesPerSecond / DRIPS_PER_SECOND)
+  for (let at = 0; at < content.length && !response.destroyed; at += step) {
+    response.write(content.subarray(at, at + step))
+    await sleep(1000 / DRIPS_PER_SECOND)
+  }
 }
 
 function answerError(

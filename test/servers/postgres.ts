@@ -17,6 +17,11 @@ const PASSWORD = 'a/secret@word'
 const UNPRIVILEGED = 'nobody'
 const RECOVERY_MS = 30_000
 
+const STOP_SIGNALS = { fast: 'SIGINT', immediate: 'SIGQUIT', kill: 'SIGKILL' } as const
+/** Of a killed postmaster's children, which hold its shared memory until they notice. */
+const MAX_ORPHANED_MS = 15_000
+const ORPHANED_POLL_MS = 200
+
 export interface PostgresServer {
   readonly port: number
   /** Of the database `tidewater`, as its owner, who is a superuser. */
@@ -25,8 +30,8 @@ export interface PostgresServer {
   address(schema: string): PostgresAddress
   /** Answers rows, from a connection of its own. */
   query(text: string, database?: string): Promise<readonly Record<string, unknown>[]>
-  /** `immediate` is what a crash leaves: no checkpoint, connections cut, recovery at the next start. */
-  stop(mode: 'fast' | 'immediate'): void
+  /** `immediate` is what a crash leaves: no checkpoint, connections cut, recovery at the next start. `kill` is SIGKILL of the postmaster. */
+  stop(mode: keyof typeof STOP_SIGNALS): Promise<void>
   start(): Promise<void>
   /** Kills one server process as the kernel would for want of memory: the server ends all others, recovers, and takes connections again. */
   crashBackend(): Promise<void>
@@ -65,6 +70,8 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     isRoot
       ? [
           'setpriv',
+          // Whoever changes who he is would outlive this process.
+          '--pdeathsig=keep',
           `--reuid=${UNPRIVILEGED}`,
           '--regid=nogroup',
           '--clear-groups',
@@ -106,6 +113,17 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   }
   let running: ServerProcess | undefined
   async function start(): Promise<void> {
+    const until = Date.now() + MAX_ORPHANED_MS
+    for (;;) {
+      try {
+        return await startOnce()
+      } catch (error) {
+        if (!/shared memory block/.test(String(error)) || Date.now() > until) throw error
+        await sleep(ORPHANED_POLL_MS)
+      }
+    }
+  }
+  async function startOnce(): Promise<void> {
     const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
     const [program, ...rest] = asUser('postgres', '-D', data, ...args)
     running = await startProcess({
@@ -127,8 +145,9 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
       return address
     },
     query,
-    stop(mode) {
-      runStep('Stopping PostgreSQL', asUser('pg_ctl', 'stop', '-D', data, '-m', mode, '-w'), { cwd: folder })
+    async stop(mode) {
+      running?.signal(STOP_SIGNALS[mode])
+      await running?.exited
     },
     start,
     async crashBackend() {

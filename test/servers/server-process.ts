@@ -61,7 +61,8 @@ export function removeFolder(folder: string): void {
   folders.delete(folder)
 }
 
-export async function startProcess(command: ServerCommand): Promise<ServerProcess> {
+/** It ends when this process does, on Linux also when this process is killed. */
+export function spawnTied(command: Pick<ServerCommand, 'program' | 'args' | 'env' | 'cwd'>) {
   diesWithParent ??= process.platform === 'linux' && isOnPath('setpriv')
   const wrapper = diesWithParent ? ['setpriv', '--pdeathsig', 'KILL', command.program] : [command.program]
   const [program = command.program, ...rest] = wrapper
@@ -70,18 +71,23 @@ export async function startProcess(command: ServerCommand): Promise<ServerProces
     env: { ...process.env, ...command.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  running.add(child)
+  child.once('exit', () => running.delete(child))
+  return child
+}
+
+export async function startProcess(command: ServerCommand): Promise<ServerProcess> {
+  const child = spawnTied(command)
   let log = ''
   const keep = (chunk: Buffer) => {
     log = (log + chunk.toString('utf8')).slice(-MAX_LOG_CHARS)
   }
   child.stdout.on('data', keep)
   child.stderr.on('data', keep)
-  running.add(child)
   let failure: Error | undefined
   child.once('error', error => {
     failure = error
   })
-  child.once('exit', () => running.delete(child))
   const exited = new Promise<number | null>(resolve => child.once('exit', resolve))
   const server = {
     log: () => log,

@@ -259,7 +259,7 @@ describe('sixteen committers', () => {
 /** By turns: of the server, of one of its processes, or none: a stop that ends sessions and keeps everything. */
 async function crash(number: number): Promise<void> {
   if (number % 3 === 1) return server.crashBackend()
-  server.stop(number % 3 === 0 ? 'immediate' : 'fast')
+  await server.stop(number % 3 === 0 ? 'immediate' : 'fast')
   await sleep(100)
   await server.start()
 }
