@@ -78,8 +78,11 @@ export function taskRunner(
     return outcome
   }
   return async taskId => {
-    const outcome = await gate.shared(() => attempt(taskId, { alone: false }))
-    return outcome.kind === 'lost' ? await gate.alone(() => attempt(taskId, { alone: true })) : outcome
+    const first = await gate.shared(() => attempt(taskId, { alone: false }))
+    const outcome = first.kind === 'lost' ? await gate.alone(() => attempt(taskId, { alone: true })) : first
+    // Others have been waiting for it at the watermark.
+    if (outcome.kind === 'handed_back') await parts.queue.enqueue([taskId], 'fresh')
+    return outcome
   }
 }
 

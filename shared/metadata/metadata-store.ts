@@ -631,6 +631,8 @@ export interface MetadataStore {
    * fewest run; a table's oldest first.
    */
   listRunnableTasks(limit: number): Promise<readonly string[]>
+  /** Those of them whose claim has run out: their worker died or was cut off. The oldest first. */
+  listLostTasks(limit: number): Promise<readonly string[]>
   /**
    * A slice whose partition is paused or stopped leaves a shared task here and becomes a queued task of its own (`<taskId>.<position>`),
    * so that it holds up nobody else. Taking over an expired claim counts as a failed attempt. The `maxLostClaims`th in a row is not taken

@@ -17,7 +17,7 @@ import * as processes from './queries/processes.ts'
 import * as publications from './queries/publications.ts'
 import { findPublishedTable, listPublishedNames } from './queries/published-tables.ts'
 import { purgeDeadLetters } from './queries/purge-dead-letters.ts'
-import { listRunnableTasks } from './queries/runnable-tasks.ts'
+import { listLostTasks, listRunnableTasks } from './queries/runnable-tasks.ts'
 import { appendScanReport, listScanReports } from './queries/scan-reports.ts'
 import * as snapshots from './queries/snapshots.ts'
 import * as sourceEnds from './queries/source-ends.ts'
@@ -67,6 +67,7 @@ export function createSqlMetadataStore({ read, write, migrate, close }: Transact
 
     planTask: task => write(table(task.tableId), () => tasks.planTask(task)),
     listRunnableTasks: limit => read(() => listRunnableTasks(limit)),
+    listLostTasks: limit => read(() => listLostTasks(limit)),
     claimTask: (taskId, claim) => write(ofTask(taskId), () => claims.claimTask(taskId, claim)),
     extendClaim: (claim, leaseMs) => write(ofTask(claim.taskId), () => claims.extendClaim(claim, leaseMs)),
     releaseClaim: claim => write(ofTask(claim.taskId), () => claims.releaseClaim(claim)),

@@ -124,6 +124,20 @@ export function describeClaims(open: OpenMetadata): void {
     expect(await claimed(store, 'nothing')).toEqual({ kind: 'missing' })
   })
 
+  it('lists what dead workers left, the oldest first, and nothing of partitions that stand still', async () => {
+    await planned(store, 'a', sliceOf(0, 0, 10))
+    await planned(store, 'b', sliceOf(1, 0, 10))
+    await planned(store, 'c', sliceOf(2, 0, 10))
+    for (const taskId of ['b', 'a']) await claimed(store, taskId)
+    expect(await store.listLostTasks(9)).toEqual([])
+    fixture.clock.nowMs += LEASE_MS
+    await claimed(store, 'c')
+    expect(await store.listLostTasks(9)).toEqual(['a', 'b'])
+    expect(await store.listLostTasks(1)).toEqual(['a'])
+    await store.pausePartition(idOf(0), NOTE)
+    expect(await store.listLostTasks(9)).toEqual(['b'])
+  })
+
   it('gives a task on when its lease is over, counts the lost attempt, and fences the first worker', async () => {
     await planned(store, 'a', sliceOf(0, 0, 10))
     await claimed(store, 'a', 'first')

@@ -54,7 +54,9 @@ export const DEFECTS: readonly NamedDefect[] = [
   {
     name: 'a sweep that puts nothing back',
     within: 50,
-    defect: { metadata: store => ({ ...store, listRunnableTasks: async () => [] }) },
+    defect: {
+      metadata: store => ({ ...store, listRunnableTasks: async () => [], listLostTasks: async () => [] }),
+    },
   },
   {
     name: 'a publisher that does not look for what it began',

@@ -41,6 +41,17 @@ const selectClaimed = sqlStatement<Record<string, never>, Turn & { readonly leas
         where s.task_key = c.task_key and s.state = 'planned' and p.state = 'active')`,
 )
 
+/** The oldest first. */
+export function* listLostTasks(limit: number): Steps<readonly string[]> {
+  const nowMs = yield* now()
+  const claimed = yield* all(selectClaimed, {})
+  return claimed
+    .filter(({ lease_until_ms }) => lease_until_ms <= nowMs)
+    .sort(byKey)
+    .slice(0, limit)
+    .map(({ task_id }) => task_id)
+}
+
 export function* listRunnableTasks(limit: number): Steps<readonly string[]> {
   const nowMs = yield* now()
   const running = new Map<string, number>()
