@@ -84,20 +84,25 @@ function isDue(place: Place | undefined, nowMs: number): boolean {
 /** Runs what is added in its order, `most` at once. */
 function createLine(most: number) {
   const waiting: (() => Promise<void>)[] = []
-  const lanes = new Set<Promise<void>>()
+  const lanes: Promise<void>[] = []
+  let open = 0
   async function lane(): Promise<void> {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await next()
+    // In the same breath as the look that found nothing: what is added from now on needs another lane.
+    open--
   }
   return {
     add(work: () => Promise<void>): void {
       waiting.push(work)
-      if (lanes.size >= most) return
-      const added: Promise<void> = lane().finally(() => lanes.delete(added))
-      lanes.add(added)
+      if (open >= most) return
+      open++
+      const added = lane()
+      lanes.push(added)
+      void added.finally(() => lanes.splice(lanes.indexOf(added), 1))
     },
     /** When all that was added has run. */
     async end(): Promise<void> {
-      while (lanes.size > 0) await Promise.all(lanes)
+      while (lanes.length > 0) await Promise.all(lanes)
     },
   }
 }

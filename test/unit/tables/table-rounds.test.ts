@@ -132,6 +132,40 @@ describe('rounds of many tables', () => {
     await ended
   })
 
+  it('leaves nobody waiting who comes while the last round ends', async () => {
+    for (let steps = 0; steps < 12; steps++) {
+      const arrived = new Set<string>()
+      let finish = (): void => undefined
+      let answer = (): void => undefined
+      const { rounds, runtime, pass, stop, ended } = start({
+        maxAtOnce: 1,
+        choose: async due => {
+          const [id] = [...due.keys()].filter(one => !arrived.has(one))
+          if (id === undefined) return new Map()
+          arrived.add(id)
+          if (id === 'b') await new Promise<void>(resolve => (answer = resolve))
+          return new Map([[id, true as const]])
+        },
+        round: async id => {
+          rounds.push(id)
+          if (id === 'a') await new Promise<void>(resolve => (finish = resolve))
+          return 100_000
+        },
+      })
+      await settled()
+      runtime.advance(TICK_MS)
+      await settled()
+      finish()
+      for (let step = 0; step < steps; step++) await Promise.resolve()
+      answer()
+      await pass(500)
+      expect(rounds).toEqual(['a', 'b'])
+      stop()
+      runtime.advance(TICK_MS)
+      await ended
+    }
+  })
+
   it('tries a table that fails again, ever less often, and the others as before', async () => {
     const { rounds, failures, pass, stop, ended } = start({
       round: async id => {
