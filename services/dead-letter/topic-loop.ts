@@ -10,7 +10,7 @@ import type { TableSet } from '../tables/table-set.ts'
 import { topicPlaceOf } from './topic-place.ts'
 import { writeTopic } from './write-topic.ts'
 
-/** Topics rendered at once by one process. */
+/** Topics in one place rendered at once by one process. */
 const MAX_RENDERED_AT_ONCE = 4
 /** How often it is asked which topics lack dead letters, where commit intervals are longer. */
 const MAX_TICK_MS = 1_000
@@ -26,6 +26,7 @@ export async function renderUntilStopped(
     signal,
     tickMs: Math.min(MAX_TICK_MS, ...intervals),
     maxAtOnce: MAX_RENDERED_AT_ONCE,
+    lineOf: ({ config }) => config.dlqUrl ?? '',
     all: () => new Map(tables.all().map(table => [table.deadLetters.tableId, table])),
     choose: async () =>
       new Map((await parts.metadata.listUnrenderedTopics()).map(tableId => [tableId, true])),

@@ -21,8 +21,10 @@ import {
 /** Rounds in a row that may fail before a batch run gives up. */
 const MAX_FAILED_ROUNDS = 5
 
-/** Tables whose partitions are listed at once by one process. */
+/** Tables of one source whose partitions are listed at once by one process. */
 const MAX_PLANNED_AT_ONCE = 16
+/** How often it is asked whose time has come, where sources are listed more seldom. */
+const MAX_TICK_MS = 1_000
 
 export async function planUntilStopped(
   parts: Parts,
@@ -31,16 +33,21 @@ export async function planUntilStopped(
 ): Promise<void> {
   const planners = new Map<string, TablePlanner>()
   const shares = createPlanShares(parts)
+  let isHeld = (_tableId: string): boolean => false
   try {
     await runTableRounds<DeclaredTable, PlanningState>({
       runtime: parts.runtime,
       signal,
-      tickMs: parts.config.limits.pollIntervalMs,
+      tickMs: Math.min(MAX_TICK_MS, parts.config.limits.pollIntervalMs),
       maxAtOnce: MAX_PLANNED_AT_ONCE,
+      lineOf: table => table.config.source,
+      // Also while all is quiet: shares that are not renewed go to another process, which would list everything anew.
+      async beforeAll() {
+        isHeld = await shares.held()
+      },
       all: () => new Map(tables.all().map(table => [table.rows.tableId, table])),
       async choose(due) {
-        const held = await shares.held()
-        const ids = [...due.keys()].filter(held)
+        const ids = [...due.keys()].filter(isHeld)
         if (ids.length === 0) return new Map()
         return new Map((await parts.metadata.loadPlanningStates(ids)).map(state => [state.tableId, state]))
       },

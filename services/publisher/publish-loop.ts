@@ -7,7 +7,7 @@ import { runTableRounds } from '../tables/table-rounds.ts'
 import type { TableSet } from '../tables/table-set.ts'
 import { type PublishOutcome, publishTable } from './publish-table.ts'
 
-/** Tables published at once by one process. */
+/** Tables of the same catalogs published at once by one process. */
 const MAX_PUBLISHED_AT_ONCE = 8
 /** How often it is asked which tables have something new, where commit intervals are longer. */
 const MAX_TICK_MS = 1_000
@@ -27,6 +27,7 @@ export async function publishUntilStopped(
     signal,
     tickMs: Math.min(MAX_TICK_MS, ...intervals),
     maxAtOnce: MAX_PUBLISHED_AT_ONCE,
+    lineOf: ({ table }) => table.config.catalogs.join(),
     all: () => new Map(tables.all().flatMap(table => publishedOf(table).map(one => [one.tableId, one]))),
     choose: due => chooseUnpublished(parts, due),
     async round({ table, name }) {

@@ -13,7 +13,12 @@ export interface TableRounds<T, Input> {
   readonly runtime: Runtime
   readonly signal: AbortSignal
   readonly tickMs: number
+  /** Of each line. */
   readonly maxAtOnce: number
+  /** Names the line that it waits in: whoever works with other servers waits in another, so that one that is slow holds up only its own. */
+  readonly lineOf: (one: T) => string
+  /** Done at every tick, also while no table is due. */
+  readonly beforeAll?: () => Promise<void>
   /** Those that there are by now, by an id of each. */
   readonly all: () => ReadonlyMap<string, T>
   /** Of those whose time has come, the ones with something to do; the others are asked about again at the next tick. */
@@ -37,7 +42,7 @@ export async function runTableRounds<T, Input>(rounds: TableRounds<T, Input>): P
   const stop = new AbortController()
   const signal = AbortSignal.any([outer, stop.signal])
   const places = new Map<string, Place>()
-  const line = createLine(rounds.maxAtOnce)
+  const lines = new Map<string, ReturnType<typeof createLine>>()
   const fatal: unknown[] = []
 
   async function runOne(one: T, place: Place, input: Input): Promise<void> {
@@ -58,7 +63,15 @@ export async function runTableRounds<T, Input>(rounds: TableRounds<T, Input>): P
     place.isBusy = false
   }
 
+  function lineOf(one: T): ReturnType<typeof createLine> {
+    const name = rounds.lineOf(one)
+    const line = lines.get(name) ?? createLine(rounds.maxAtOnce)
+    lines.set(name, line)
+    return line
+  }
+
   await runLoop({ runtime, signal, intervalMs: tickMs, onFailure: error => onFailure(error) }, async () => {
+    await rounds.beforeAll?.()
     const nowMs = runtime.monotonicMs()
     const all = rounds.all()
     const due = new Map([...all].filter(([id]) => isDue(places.get(id), nowMs)))
@@ -69,11 +82,11 @@ export async function runTableRounds<T, Input>(rounds: TableRounds<T, Input>): P
       const place = places.get(id) ?? { dueMs: 0, failures: 0, isBusy: false }
       places.set(id, place)
       place.isBusy = true
-      line.add(() => runOne(one, place, input))
+      lineOf(one).add(() => runOne(one, place, input))
     }
     return { again: false }
   })
-  await line.end()
+  await Promise.all(Array.from(lines.values(), line => line.end()))
   if (fatal.length > 0) throw fatal[0]
 }
 

@@ -31,6 +31,7 @@ function start(over: Partial<TableRounds<string, true>> = {}, ids: readonly stri
     signal: stop.signal,
     tickMs: TICK_MS,
     maxAtOnce: 2,
+    lineOf: () => '',
     all: () => new Map(ids.map(id => [id, id])),
     choose: async due => {
       questions.push([...due.keys()])
@@ -128,6 +129,46 @@ describe('rounds of many tables', () => {
     await pass(1500)
     expect(most).toBe(2)
     expect([...rounds].sort()).toEqual(ids)
+    stop()
+    await ended
+  })
+
+  it('goes on with the tables of one server while those of another take for ever', async () => {
+    const ids = ['dead-1', 'dead-2', 'dead-3', 'live-1', 'live-2']
+    let finish: (() => void)[] = []
+    const { rounds, pass, stop, ended } = start(
+      {
+        lineOf: id => id.slice(0, 4),
+        round: async id => {
+          rounds.push(id)
+          if (id.startsWith('dead')) await new Promise<void>(resolve => finish.push(resolve))
+          return TICK_MS
+        },
+      },
+      ids,
+    )
+    await pass(500)
+    expect(rounds.filter(id => id.startsWith('dead'))).toHaveLength(2)
+    expect(rounds.filter(id => id === 'live-2').length).toBeGreaterThan(3)
+    stop()
+    for (; finish.length > 0; await settled()) {
+      const all = finish
+      finish = []
+      for (const resolve of all) resolve()
+    }
+    await pass(200)
+    await ended
+  })
+
+  it('does what each tick asks for also while no table is due', async () => {
+    let ticks = 0
+    const { questions, pass, stop, ended } = start({
+      beforeAll: async () => void ticks++,
+      round: async () => 100_000,
+    })
+    await pass(900)
+    expect(questions).toHaveLength(1)
+    expect(ticks).toBeGreaterThan(8)
     stop()
     await ended
   })
