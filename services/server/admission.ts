@@ -1,5 +1,6 @@
 /**
- * Who is let in, before anything else looks at a request: not too many at once, no page of a foreign site, and the bearer token.
+ * Who is let in, before anything else looks at a request: no client too often, not too many at once, no page of a foreign site, and the
+ * bearer token. Clients are told apart by the address of the connection; headers that name another one are for anybody to write.
  *
  * Without a token the server listens on loopback alone, and what could still reach it is a browser on the same machine: a page whose name
  * was made to point at 127.0.0.1 (DNS rebinding) shows in `Host`, a page of another site in `Origin`. Both are refused, and no answer
@@ -11,19 +12,25 @@ import type { ServerConfig } from '../../shared/config/config.ts'
 import { isLoopback } from '../../shared/config/listen-address.ts'
 import type { Secret } from '../../shared/config/secret.ts'
 import type { Runtime } from '../../shared/runtime/runtime.ts'
-import { busy, HttpError } from './problem.ts'
+import { busy, HttpError, tooManyRequests } from './problem.ts'
+import { clientOf, createRateLimiter, type RateLimiter } from './rate-limit.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** Answered without a token: what a supervisor of processes asks. */
     open?: boolean
+    /** Not counted as a request of its client: what a monitor asks must be answered when something else on its machine asks too often. */
+    uncounted?: boolean
   }
 }
 
-export type AdmissionConfig = Pick<ServerConfig, 'listen' | 'token' | 'maxRequests' | 'requestTimeoutMs'>
+export type AdmissionConfig = Pick<
+  ServerConfig,
+  'listen' | 'token' | 'maxRequests' | 'maxRequestsPerMinute' | 'maxWrongTokensPerMinute' | 'requestTimeoutMs'
+>
 
 export interface AdmissionContext {
-  readonly runtime: Pick<Runtime, 'sleep'>
+  readonly runtime: Pick<Runtime, 'monotonicMs' | 'sleep'>
   readonly isClosing: () => boolean
 }
 
@@ -34,11 +41,17 @@ export function guard(
   { runtime, isClosing }: AdmissionContext,
 ): void {
   let underWay = 0
+  const limiter = (perMinute: number | undefined) =>
+    perMinute === undefined ? undefined : createRateLimiter({ perMinute, nowMs: () => runtime.monotonicMs() })
+  const requests = limiter(config.maxRequestsPerMinute)
+  const wrongTokens = limiter(config.maxWrongTokensPerMinute)
   app.addHook('onRequest', async (request, reply) => {
     if (isClosing()) throw busy('The server is stopping.')
-    const isOpen = request.routeOptions.config.open === true
+    const { open: isOpen = false, uncounted = isOpen } = request.routeOptions.config
+    const client = clientOf(request.raw.socket.remoteAddress)
+    if (!uncounted && requests !== undefined) countRequest(client, requests, config)
     if (config.token === undefined) checkOrigin(request, config)
-    else if (!isOpen) checkToken(request.headers.authorization, config.token)
+    else if (!isOpen) checkToken(request.headers.authorization, config.token, client, wrongTokens)
     if (isOpen) return
     if (underWay >= config.maxRequests)
       throw busy(`The server is answering ${config.maxRequests} requests (server.max_requests). Come again.`)
@@ -53,6 +66,15 @@ export function guard(
       if (!over.signal.aborted) request.raw.socket.destroy()
     })
   })
+}
+
+function countRequest(client: string, requests: RateLimiter, config: AdmissionConfig): void {
+  const waitMs = requests.waitMs(client)
+  if (waitMs > 0) {
+    const limit = `${config.maxRequestsPerMinute} requests a minute (server.max_requests_per_minute)`
+    throw tooManyRequests(`${client} has sent ${limit}. Come again later.`, waitMs)
+  }
+  requests.count(client)
 }
 
 function checkOrigin({ headers }: FastifyRequest, { listen }: AdmissionConfig): void {
@@ -83,10 +105,24 @@ function hostNameOf(authority: string | undefined): string | undefined {
   return (match?.[1] ?? match?.[2])?.toLowerCase()
 }
 
-/** Digests are compared, since they have one length whatever was sent; the time says nothing about the token. */
-function checkToken(authorization: string | undefined, token: Secret): void {
+/**
+ * Digests are compared, since they have one length whatever was sent; the time says nothing about the token.
+ * Who has sent too many wrong ones is not told either whether the next is right: it would else go on guessing.
+ */
+function checkToken(
+  authorization: string | undefined,
+  token: Secret,
+  client: string,
+  wrongTokens: RateLimiter | undefined,
+): void {
+  const waitMs = authorization === undefined ? 0 : (wrongTokens?.waitMs(client) ?? 0)
+  if (waitMs > 0) {
+    const limit = 'more wrong tokens than server.max_wrong_tokens_per_minute'
+    throw tooManyRequests(`${client} has sent ${limit}; no other is looked at. Come again later.`, waitMs)
+  }
   const given = /^Bearer +([^ ]+) *$/i.exec(authorization ?? '')?.[1]
   if (given !== undefined && timingSafeEqual(digest(given), digest(token.reveal()))) return
+  if (authorization !== undefined) wrongTokens?.count(client)
   const why = authorization === undefined ? '' : ', error="invalid_token"'
   throw new HttpError(
     401,

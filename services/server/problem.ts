@@ -39,6 +39,12 @@ export function busy(message: string): HttpError {
   return new HttpError(503, 'busy', message, { 'retry-after': String(RETRY_AFTER_SECONDS) })
 }
 
+/** One client came too often; others are not concerned. */
+export function tooManyRequests(message: string, waitMs: number): HttpError {
+  const seconds = Math.max(1, Math.ceil(waitMs / 1000))
+  return new HttpError(429, 'too-many-requests', message, { 'retry-after': String(seconds) })
+}
+
 /** What a client is told of any failure: an unforeseen one is told nothing of, since its text was not written for it. */
 export function httpErrorOf(error: unknown): HttpError {
   if (error instanceof HttpError) return error

@@ -90,7 +90,9 @@ export async function openServer(context: ServerContext, listen: ListenAddress):
 }
 
 function registerMetrics(app: FastifyInstance, metrics: ServerContext['metrics']): void {
-  app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.text()))
+  app.get('/metrics', { config: { uncounted: true } }, async (_request, reply) =>
+    reply.type(metrics.contentType).send(await metrics.text()),
+  )
 }
 
 function catalogContextOf(context: ServerContext): CatalogContext {

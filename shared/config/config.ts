@@ -180,6 +180,10 @@ export interface ServerConfig {
   readonly stopTimeoutMs: number
   readonly maxBodyBytes: number
   readonly maxRequests: number
+  /** Of one client; without it any number. */
+  readonly maxRequestsPerMinute?: number
+  /** Of one client, which is then refused with any token; without it any number. */
+  readonly maxWrongTokensPerMinute?: number
   readonly maxConnections: number
 }
 

@@ -252,7 +252,12 @@ function buildConfig(file: FileShape, tables: readonly CheckedTable[], baseFolde
 }
 
 function buildServer(server: FileShape['server']): ServerConfig {
-  const { listen, token } = server
+  const {
+    listen,
+    token,
+    max_requests_per_minute: maxRequestsPerMinute,
+    max_wrong_tokens_per_minute: maxWrongTokensPerMinute,
+  } = server
   return {
     ...(listen !== 'none' && { listen }),
     ...(token !== undefined && { token: new Secret(token) }),
@@ -261,6 +266,8 @@ function buildServer(server: FileShape['server']): ServerConfig {
     stopTimeoutMs: server.stop_timeout,
     maxBodyBytes: server.max_body_size,
     maxRequests: server.max_requests,
+    ...(maxRequestsPerMinute !== 'none' && { maxRequestsPerMinute }),
+    ...(maxWrongTokensPerMinute !== 'none' && { maxWrongTokensPerMinute }),
     maxConnections: server.max_connections,
   }
 }

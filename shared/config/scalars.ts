@@ -109,6 +109,15 @@ export function integerIn(min: number, max: number): ScalarParser<number> {
   }
 }
 
+export function integerOrNoneIn(min: number, max: number): ScalarParser<number | 'none'> {
+  const parse = integerIn(min, max)
+  return value => {
+    if (value === 'none') return { ok: true, value }
+    const parsed = parse(value)
+    return parsed.ok ? parsed : { ok: false, expected: `${parsed.expected}, or none` }
+  }
+}
+
 export function parseRatio(value: unknown): Parsed<number> {
   const number = typeof value === 'string' && /^[0-9]*\.?[0-9]+$/.test(value) ? Number(value) : value
   return typeof number === 'number' && number >= 0 && number <= 1

@@ -7,6 +7,7 @@ import type { MetadataConfig, QueueConfig } from './config.ts'
 import {
   DURATION_JSON,
   integerIn,
+  integerOrNoneIn,
   oneOf,
   type Parsed,
   parseBoolean,
@@ -55,6 +56,12 @@ export const secret = (expected: string, description: string, pattern?: RegExp) 
   )
 export const integer = (min: number, max: number, description: string) =>
   scalar(integerIn(min, max), { type: 'integer', minimum: min, maximum: max }, description)
+export const integerOrNone = (min: number, max: number, description: string) =>
+  scalar(
+    integerOrNoneIn(min, max),
+    { anyOf: [{ type: 'integer', minimum: min, maximum: max }, { const: 'none' }] },
+    description,
+  )
 export const boolean = (description: string) => scalar(parseBoolean, { type: 'boolean' }, description)
 export const duration = (min: number, max: number, range: string, description: string) =>
   scalar(

@@ -1,7 +1,7 @@
 /** The `server:` part of tidewater.yaml: where the HTTP server listens, who may ask, and its limits. */
 import { z } from 'zod'
 import { parseListen } from './listen-address.ts'
-import { boolean, duration, integer, scalar, secret, size } from './schema-values.ts'
+import { boolean, duration, integer, integerOrNone, scalar, secret, size } from './schema-values.ts'
 
 const KIB = 2 ** 10
 const MIB = 2 ** 20
@@ -39,5 +39,15 @@ export const serverSchema = z.strictObject({
     100_000,
     'Requests answered at once; more get 503 and are to come again.',
   ).prefault(256),
+  max_requests_per_minute: integerOrNone(
+    1,
+    10_000_000,
+    'Requests of one client in a minute, whose address is that of the connection; more get 429 and are to come again. none for any number.',
+  ).prefault(12_000),
+  max_wrong_tokens_per_minute: integerOrNone(
+    1,
+    100_000,
+    'Wrong tokens of one client in a minute; then it gets 429 whatever token it sends. none for any number.',
+  ).prefault(60),
   max_connections: integer(1, 100_000, 'Open connections; more are closed at once.').prefault(1024),
 })

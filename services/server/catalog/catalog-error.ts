@@ -24,6 +24,7 @@ const REFUSALS = {
 const TYPES: Readonly<Record<number, string>> = {
   401: 'NotAuthorizedException',
   403: 'ForbiddenException',
+  429: 'TooManyRequestsException',
   503: 'ServiceUnavailableException',
 }
 

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import {
   integerIn,
+  integerOrNoneIn,
   oneOf,
   parseBoolean,
   parseDurationMs,
@@ -43,6 +44,19 @@ describe('parseDurationMs', () => {
 
   it('asks for a unit when it finds a number', () => {
     expect(parseDurationMs(10)).toMatchObject({ ok: false, suggestion: expect.stringMatching(/Add a unit/) })
+  })
+})
+
+describe('integerOrNoneIn', () => {
+  it('takes a number of the range or none, and says both', () => {
+    const parse = integerOrNoneIn(1, 9)
+    expect([parse(9), parse('2'), parse('none')]).toEqual([
+      { ok: true, value: 9 },
+      { ok: true, value: 2 },
+      { ok: true, value: 'none' },
+    ])
+    for (const value of [0, 10, 1.5, 'None', null, undefined])
+      expect(parse(value)).toEqual({ ok: false, expected: 'a whole number from 1 to 9, or none' })
   })
 })
 

@@ -149,3 +149,63 @@ describe('too many at once', () => {
     await expect.poll(async () => (await serving.get('/api/v1/openapi.json')).status).toBe(200)
   })
 })
+
+describe('too often', () => {
+  it('gets 429 and when to come again, in the words of the API and of the catalog; monitors are answered', async () => {
+    serving = await serve({ maxRequestsPerMinute: 3 })
+    await serving.pipeline.declare()
+    for (const path of ['/api/v1/tables', '/catalog/v1/config', '/nothing'])
+      expect((await serving.get(path)).status).not.toBe(429)
+    const refused = await serving.get('/api/v1/tables')
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([429, '20'])
+    expect(refused.body).toMatchObject({
+      status: 429,
+      code: 'too-many-requests',
+      detail: expect.stringMatching(/^127\.0\.0\.1 has sent 3 requests .*server\.max_requests_per_minute/),
+    })
+    const catalog = await serving.get('/catalog/v1/config')
+    expect([catalog.status, catalog.headers.get('retry-after')]).toEqual([429, '20'])
+    expect(catalog.body).toMatchObject({ error: { type: 'TooManyRequestsException', code: 429 } })
+    for (const path of ['/healthz', '/readyz', '/metrics'])
+      expect([path, (await serving.get(path)).status]).toEqual([path, 200])
+  })
+
+  it('is told apart by the address of the connection, whatever headers say', async () => {
+    serving = await serve({ maxRequestsPerMinute: 1 })
+    expect((await serving.get('/api/v1/status', { 'x-forwarded-for': '192.0.2.1' })).status).toBe(200)
+    for (const name of ['x-forwarded-for', 'forwarded', 'x-real-ip'])
+      expect((await serving.get('/api/v1/status', { [name]: '192.0.2.2' })).status).toBe(429)
+    expect(await statusFrom('127.0.0.2')).toBe(200)
+  })
+
+  it('with wrong tokens gets no other looked at, not the right one either, while others go on', async () => {
+    serving = await serve({ token: new Secret(TOKEN), maxWrongTokensPerMinute: 2 })
+    const right = { authorization: `Bearer ${TOKEN}` }
+    // What carries no token is no guess.
+    for (let i = 0; i < 5; i++) expect((await serving.get('/api/v1/status')).status).toBe(401)
+    expect((await serving.get('/api/v1/status', right)).status).toBe(200)
+    expect((await serving.get('/metrics', { authorization: 'Bearer one' })).status).toBe(401)
+    expect((await serving.get('/catalog/v1/config', { authorization: 'Bearer two' })).status).toBe(401)
+    for (const path of ['/api/v1/status', '/metrics', '/catalog/v1/config'])
+      for (const authorization of ['Bearer three', right.authorization]) {
+        const { status, headers } = await serving.get(path, { authorization })
+        expect([path, status, headers.get('retry-after')]).toEqual([path, 429, '30'])
+      }
+    expect((await serving.get('/healthz')).status).toBe(200)
+    expect(await statusFrom('127.0.0.2', right)).toBe(200)
+  })
+})
+
+/** From another address of this machine. */
+function statusFrom(
+  localAddress: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const sent = request(`${serving.url}/api/v1/status`, { localAddress, headers, agent: false }, answer => {
+      answer.resume()
+      resolve(answer.statusCode)
+    })
+    sent.on('error', reject).end()
+  })
+}
