@@ -3,18 +3,22 @@ import type {
   EventRecord,
   MetadataStore,
   Publication,
-  SnapshotRecord,
   SourcePartition,
-  TableDetail,
   TableRecord,
-  TaskRecord,
   TaskState,
 } from '../../shared/metadata/metadata-store.ts'
+import {
+  type DeadLetterTopicOverview,
+  EVERY_TABLE,
+  type PublicationOverview,
+  type TableOverview,
+  type TableStanding,
+  type TablesPage,
+} from '../../shared/metadata/overviews.ts'
 import type { ProcessRecord } from '../../shared/metadata/processes.ts'
 import { isStalled } from '../../shared/metadata/stalls.ts'
 import { STAGES } from '../stages.ts'
 
-const MAX_PARKED_TASKS = 100
 const MAX_EVENTS = 20
 
 export interface StatusReport {
@@ -125,23 +129,16 @@ export interface EventStatus {
   readonly why: string | null
 }
 
-export async function collectStatus(metadata: MetadataStore): Promise<StatusReport> {
-  const tables = await metadata.listTables()
-  const rowTables = tables.filter(table => table.kind === 'rows')
-  const statuses: TableStatus[] = []
-  for (const table of rowTables)
-    statuses.push(
-      await tableStatus(
-        metadata,
-        table,
-        tables.find(other => other.parentTableId === table.tableId),
-      ),
-    )
+export async function collectStatus(
+  metadata: Pick<MetadataStore, 'listTableStandings' | 'listEvents' | 'readScaling' | 'nowMs'>,
+  page: TablesPage = EVERY_TABLE,
+): Promise<StatusReport> {
+  const standings = await metadata.listTableStandings(page)
   const events = await metadata.listEvents({ limit: MAX_EVENTS })
   const processes = (await metadata.readScaling()).processes.filter(({ isLive }) => isLive)
   return {
     at_ms: await metadata.nowMs(),
-    tables: statuses,
+    tables: standings.map(tableStatus),
     processes: processes.map(processStatus),
     idle_stages: STAGES.filter(stage => !processes.some(({ stages }) => stages.includes(stage))),
     events: events.map(eventStatus),
@@ -154,61 +151,40 @@ function processStatus(process: ProcessRecord): ProcessStatus {
   return { name, stages, version, conversions, utilisation, ...times }
 }
 
-async function tableStatus(
-  metadata: MetadataStore,
-  table: TableDetail,
-  deadLetters: TableDetail | undefined,
-): Promise<TableStatus> {
-  const { tableId } = table
-  const sums = await metadata.sumAccounts(tableId)
-  const partitions = await metadata.listPartitions(tableId)
-  const snapshots = await metadata.listSnapshots(tableId)
-  const parked = await metadata.listTasks({ tableId, states: ['parked'], limit: MAX_PARKED_TASKS })
-  const summary = snapshots.at(-1)?.summary ?? {}
+function tableStatus(standing: TableStanding): TableStatus {
+  const { table, accounts, partitions, deadLetters } = standing
+  const summary = standing.newestSnapshot?.summary ?? {}
   const newest = partitions.reduce((latest, partition) => Math.max(latest, partition.maxTimestampMs), -1)
   return {
     name: table.name,
-    table_uuid: tableId,
+    table_uuid: table.tableId,
     location: table.location,
     state: table.state,
     state_reason: table.stateReason ?? null,
-    rows: sums.rowCount,
-    dead_letters: sums.deadLetterCount,
-    purged_dead_letters: sums.purgedDeadLetterCount,
-    skipped: sums.byKind.skipped + sums.byKind.control,
-    absent: sums.byKind.absent,
-    source_gaps: sums.byKind.source_gap,
+    rows: accounts.rowCount,
+    dead_letters: accounts.deadLetterCount,
+    purged_dead_letters: accounts.purgedDeadLetterCount,
+    skipped: accounts.byKind.skipped + accounts.byKind.control,
+    absent: accounts.byKind.absent,
+    source_gaps: accounts.byKind.source_gap,
     data_files: Number(summary['total-data-files'] ?? 0),
     size_bytes: BigInt(summary['total-files-size'] ?? 0),
     newest_record_at_ms: newest < 0 ? null : newest,
-    tasks: await metadata.countTasks(tableId),
-    parked_tasks: parked.map(parkedStatus),
+    tasks: standing.tasks,
+    parked_tasks: standing.parkedTasks.map(parkedStatus),
     partitions: partitions.map(partition => partitionStatus(partition, table.state)),
-    publications: await publicationsOf(metadata, tableId, snapshots),
-    dead_letter_publications:
-      deadLetters === undefined
-        ? []
-        : await publicationsOf(
-            metadata,
-            deadLetters.tableId,
-            await metadata.listSnapshots(deadLetters.tableId),
-          ),
-    dead_letter_topic: deadLetters === undefined ? null : await topicStatus(metadata, deadLetters.tableId),
+    publications: publicationsOf(standing),
+    dead_letter_publications: deadLetters === undefined ? [] : publicationsOf(deadLetters),
+    dead_letter_topic: topicStatus(deadLetters?.topic),
   }
 }
 
-async function publicationsOf(
-  metadata: MetadataStore,
-  tableId: string,
-  snapshots: readonly SnapshotRecord[],
-): Promise<readonly PublicationStatus[]> {
-  const newest = snapshots.at(-1)?.snapshotId
-  const publications = await metadata.listPublications(tableId)
-  return publications.map(publication => publicationStatus(publication, newest))
+function publicationsOf({ publications, newestSnapshot }: TableOverview): readonly PublicationStatus[] {
+  return publications.map(publication => publicationStatus(publication, newestSnapshot?.snapshotId))
 }
 
 export function publicationStatus(
-  publication: Publication,
+  publication: PublicationOverview,
   newestSnapshotId: bigint | undefined,
 ): PublicationStatus {
   return {
@@ -223,11 +199,7 @@ export function publicationStatus(
   }
 }
 
-export async function topicStatus(
-  metadata: Pick<MetadataStore, 'loadDeadLetterTopic'>,
-  tableId: string,
-): Promise<DeadLetterTopicStatus | null> {
-  const topic = await metadata.loadDeadLetterTopic(tableId)
+export function topicStatus(topic: DeadLetterTopicOverview | undefined): DeadLetterTopicStatus | null {
   if (topic === undefined) return null
   return {
     topic: topic.topic,
@@ -261,7 +233,7 @@ export function partitionStatus(
   }
 }
 
-function parkedStatus(task: TaskRecord) {
+function parkedStatus(task: TableStanding['parkedTasks'][number]) {
   return { task_id: task.taskId, code: task.lastErrorCode ?? null, message: task.lastErrorMessage ?? null }
 }
 

@@ -1,5 +1,6 @@
 /** Every table in a line: what its newest snapshot holds, how fresh it is, and who shows it. Costs by the number of tables, not of files. */
 import type { MetadataStore, Publication, TableDetail } from '../../shared/metadata/metadata-store.ts'
+import { EVERY_TABLE, type TableOverview, type TablesPage } from '../../shared/metadata/overviews.ts'
 
 export interface TablesReport {
   readonly at_ms: number
@@ -34,59 +35,41 @@ export interface TableSummary {
   }[]
 }
 
-/** A part of the list: names after `after`, at most `limit` of them. */
-export interface TablesPage {
-  readonly after?: string
-  readonly limit: number
-}
-
-export async function listTableSummaries(metadata: MetadataStore, page?: TablesPage): Promise<TablesReport> {
+export async function listTableSummaries(
+  metadata: Pick<MetadataStore, 'listTableOverviews' | 'nowMs'>,
+  page: TablesPage = EVERY_TABLE,
+): Promise<TablesReport> {
   const atMs = await metadata.nowMs()
-  const tables = await metadata.listTables()
-  const wanted =
-    page === undefined ? tables : tables.filter(({ name }) => name > (page.after ?? '')).slice(0, page.limit)
-  const summaries: TableSummary[] = []
-  for (const table of wanted) {
-    const parent = tables.find(other => other.tableId === table.parentTableId)
-    summaries.push(await summarize(metadata, { table, parent, atMs }))
-  }
-  return { at_ms: atMs, tables: summaries }
+  const tables = await metadata.listTableOverviews(page)
+  return { at_ms: atMs, tables: tables.map(overview => summarize(overview, atMs)) }
 }
 
-interface OneTable {
-  readonly table: TableDetail
-  readonly parent: TableDetail | undefined
-  readonly atMs: number
-}
-
-async function summarize(metadata: MetadataStore, { table, parent, atMs }: OneTable): Promise<TableSummary> {
-  const { tableId } = table
-  const { count, newest } = await metadata.listNewestSnapshots(tableId, 1)
-  const total = (key: string) => BigInt(newest[0]?.summary[key] ?? 0)
-  const publications = await metadata.listPublications(tableId)
-  const partitions = await metadata.listPartitions(tableId)
+function summarize(overview: TableOverview, atMs: number): TableSummary {
+  const { table, parent = table, newestSnapshot, partitions } = overview
+  const total = (key: string) => BigInt(newestSnapshot?.summary[key] ?? 0)
   const newestRecord = partitions.reduce((latest, { maxTimestampMs }) => Math.max(latest, maxTimestampMs), -1)
   return {
     name: table.name,
-    table_uuid: tableId,
+    table_uuid: table.tableId,
     kind: table.kind,
     location: table.location,
-    state: (parent ?? table).state,
-    state_reason: (parent ?? table).stateReason ?? null,
+    state: parent.state,
+    state_reason: parent.stateReason ?? null,
     rows: total('total-records'),
     data_files: total('total-data-files'),
     size_bytes: total('total-files-size'),
-    snapshots: count,
+    snapshots: overview.snapshotCount,
     newest_record_at_ms: newestRecord < 0 ? null : newestRecord,
     lag_ms: newestRecord < 0 ? null : atMs - newestRecord,
     pending_offsets: partitions.reduce(
       (sum, { plannedOffset, committedOffset }) => sum + plannedOffset - committedOffset,
       0n,
     ),
-    catalogs: publications.map(publication => ({
+    catalogs: overview.publications.map(publication => ({
       catalog: publication.catalog,
       state: publication.state,
-      current: publication.metadataLocation !== undefined && publication.snapshotId === newest[0]?.snapshotId,
+      current:
+        publication.metadataLocation !== undefined && publication.snapshotId === newestSnapshot?.snapshotId,
     })),
   }
 }

@@ -18,6 +18,7 @@ import type { PartitionSpec, PartitionValue } from '../iceberg/partition-spec.ts
 import type { Schema } from '../iceberg/schema.ts'
 import type { EventType } from './event-types.ts'
 import type { StoreFigures } from './figures.ts'
+import type { AccountSums, TableOverview, TableStanding, TablesPage } from './overviews.ts'
 import type { ProcessReport, ScalingFigures } from './processes.ts'
 import type { StallCandidates, StallChange } from './stalls.ts'
 
@@ -680,14 +681,7 @@ export interface MetadataStore {
     tableId: string,
     purge: { readonly committedBeforeMs: number; readonly maxBatches: number },
   ): Promise<{ readonly batchCount: number; readonly deadLetterCount: bigint }>
-  /** Rows, dead letters and ranges below the watermarks, summed. */
-  sumAccounts(tableId: string): Promise<{
-    readonly rowCount: bigint
-    /** With those that retention has removed. */
-    readonly deadLetterCount: bigint
-    readonly purgedDeadLetterCount: bigint
-    readonly byKind: Readonly<Record<AccountedRange['kind'], bigint>>
-  }>
+  sumAccounts(tableId: string): Promise<AccountSums>
 
   // Dead-letter topics; `tableId` is the dead-letter table's. Dead letters get their offsets in the commit that makes them live.
   /** Says what the topic is called and where it lies. `moved`: it has segments elsewhere already; nothing was changed. */
@@ -753,6 +747,11 @@ export interface MetadataStore {
     tableId: string,
     page: { readonly version: bigint; readonly after?: string; readonly limit: number },
   ): Promise<{ readonly files: readonly LiveFile[]; readonly next?: string }>
+
+  // Of many tables at once, by name, each page on one state of the database.
+  listTableOverviews(page: TablesPage): Promise<readonly TableOverview[]>
+  /** Of tables of rows only. */
+  listTableStandings(page: TablesPage): Promise<readonly TableStanding[]>
 
   // Overviews, for people: live files at the table's version now, and the newest few of what there may be many of.
   /** One entry for each of `FILE_SIZE_BOUNDS`, ascending, and a last one for what is larger. */

@@ -11,6 +11,7 @@ import { readFigures } from './queries/figures.ts'
 import * as files from './queries/files.ts'
 import * as giveUp from './queries/give-up.ts'
 import * as leases from './queries/leases.ts'
+import * as manyTables from './queries/many-tables.ts'
 import * as overviews from './queries/overviews.ts'
 import * as partitions from './queries/partitions.ts'
 import * as processes from './queries/processes.ts'
@@ -112,6 +113,8 @@ export function createSqlMetadataStore({ read, write, migrate, close }: Transact
     listFilesOfManifests: (tableId, paths) => read(() => snapshots.listFilesOfManifests(tableId, paths)),
     listFiles: (tableId, page) => read(() => files.listFiles(tableId, page)),
 
+    listTableOverviews: page => read(() => manyTables.listTableOverviews(page)),
+    listTableStandings: page => read(() => manyTables.listTableStandings(page)),
     sumFiles: tableId => read(() => overviews.sumFiles(tableId)),
     sumPartitions: (tableId, limit) => read(() => overviews.sumPartitions(tableId, limit)),
     listNewestFiles: (tableId, limit) => read(() => overviews.listNewestFiles(tableId, limit)),

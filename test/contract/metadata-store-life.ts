@@ -79,6 +79,8 @@ async function live(store: MetadataStore): Promise<void> {
   await store.listEvents({ limit: 9 })
   await store.listEvents({ tableId: TABLE, after: 1n, limit: 9 })
   await store.listEvents({ after: 1n, types: ['source.gap'], limit: 9 })
+  await store.listTableOverviews({ limit: 9 })
+  await store.listTableStandings({ after: 'a', limit: 9 })
   await store.sumFiles(TABLE)
   await store.sumPartitions(TABLE, 9)
   await store.listNewestFiles(TABLE, 9)

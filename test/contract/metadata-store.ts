@@ -2,6 +2,7 @@
 import { describe } from 'vitest'
 import { describeAccounts, describeCommit } from './metadata-store-commit.ts'
 import type { OpenMetadata, OpenSharedMetadata } from './metadata-store-fixture.ts'
+import { describeManyTables } from './metadata-store-many-tables.ts'
 import { describeOverviews } from './metadata-store-overviews.ts'
 import { describePublishedTables } from './metadata-store-published.ts'
 import {
@@ -41,6 +42,7 @@ export function describeMetadataStore(
     describe('giving up', () => describeGivingUp(open))
     describe('snapshots', () => describeSnapshots(open))
     describe('overviews', () => describeOverviews(open))
+    describe('many tables at once', () => describeManyTables(open))
     describe('publications', () => describePublications(open))
     describe('published tables', () => describePublishedTables(open))
     describe('leases', () => describeLeases(open))

@@ -58,7 +58,8 @@ interface Topic extends DeadLetterTopicStatus {
 /** None for a table that never had a dead letter. */
 async function topicsOf(metadata: MetadataStore, table: string): Promise<readonly Topic[]> {
   const deadLetters = await metadata.loadTable(table + DEAD_LETTER_SUFFIX)
-  const topic = deadLetters === undefined ? null : await topicStatus(metadata, deadLetters.tableId)
+  const topic =
+    deadLetters === undefined ? null : topicStatus(await metadata.loadDeadLetterTopic(deadLetters.tableId))
   return topic === null || topic.end_offset === 0n ? [] : [{ table, ...topic }]
 }
 

@@ -128,6 +128,7 @@ export const statusAnswer = named(
   z.object({
     at_ms: timeMs("The database's clock"),
     tables: list(tableStatus),
+    next_page: nextPage,
     processes: list(processStatus).meta({ description: 'Those that live, newest sign of life first.' }),
     idle_stages: list(z.string()).meta({
       description: 'Stages that no process runs: nobody does their work.',

@@ -1,5 +1,6 @@
 /** How things stand, and what each table holds: the same reports as `tidewater status` and `tidewater tables`. */
 import { z } from 'zod'
+import type { TablesPage } from '../../../shared/metadata/overviews.ts'
 import { collectStatus } from '../../status/collect-status.ts'
 import { describeFile, describeSnapshot } from '../../tables/describe-table.ts'
 import { listTableSummaries } from '../../tables/list-tables.ts'
@@ -22,9 +23,10 @@ export const tableRoutes: readonly ApiRoute[] = [
   route({
     path: '/status',
     operationId: 'getStatus',
-    summary: 'How far each table and partition has come, and the newest events.',
+    summary: 'How far each table and partition has come, by name, and the newest events.',
+    query: pageParameters,
     answer: statusAnswer,
-    handle: ({ metadata }) => collectStatus(metadata),
+    handle: ({ metadata }, { query }) => pageOfTables('status', query, page => collectStatus(metadata, page)),
   }),
   route({
     path: '/tables',
@@ -32,16 +34,8 @@ export const tableRoutes: readonly ApiRoute[] = [
     summary: 'Every table in a line, by name.',
     query: pageParameters,
     answer: tablesAnswer,
-    async handle({ metadata }, { query }) {
-      const scope = { list: ['tables'] }
-      const [after] = readPageToken(scope, query.page, [/./]) ?? []
-      const { at_ms, tables } = await listTableSummaries(metadata, {
-        limit: query.limit,
-        ...(after !== undefined && { after }),
-      })
-      const last = tables.length === query.limit ? tables.at(-1) : undefined
-      return { at_ms, tables, next_page: last === undefined ? null : pageToken(scope, [last.name]) }
-    },
+    handle: ({ metadata }, { query }) =>
+      pageOfTables('tables', query, page => listTableSummaries(metadata, page)),
   }),
   route({
     path: '/tables/{name}',
@@ -103,3 +97,18 @@ export const tableRoutes: readonly ApiRoute[] = [
     },
   }),
 ]
+
+/** A report of tables by name, one page of it. */
+async function pageOfTables<R extends { readonly tables: readonly { readonly name: string }[] }>(
+  list: string,
+  { limit, page }: z.output<typeof pageParameters>,
+  report: (page: TablesPage) => Promise<R>,
+): Promise<R & { readonly next_page: string | null }> {
+  const scope = { list: [list] }
+  const [after] = readPageToken(scope, page, [/./]) ?? []
+  // One more than is shown tells whether there is a next page.
+  const whole = await report({ limit: limit + 1, ...(after !== undefined && { after }) })
+  const tables = whole.tables.slice(0, limit)
+  const last = whole.tables.length > limit ? tables.at(-1) : undefined
+  return { ...whole, tables, next_page: last === undefined ? null : pageToken(scope, [last.name]) }
+}

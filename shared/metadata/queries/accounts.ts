@@ -1,12 +1,13 @@
 /** What was accounted for below the watermarks: for `status`, `audit` and `dlq`. Staged work does not show here. */
 import { sql } from 'kysely'
-import type { AccountedRange } from '../../flow.ts'
 import { AppError } from '../../runtime/errors.ts'
 import type { Row } from '../database.ts'
 import { rangesFromJson, segmentsFromJson } from '../json-columns.ts'
 import type { CommittedAccount, DeadLetterBatch } from '../metadata-store.ts'
+import type { AccountSums } from '../overviews.ts'
 import { toNumber } from '../rows.ts'
-import { all, first, type Steps, sqlStatement, statement } from '../steps.ts'
+import { all, first, type Query, query, type Steps, sqlStatement, statement } from '../steps.ts'
+import { type Ids, idOnce, listed } from './id-sets.ts'
 
 type Source = Row<'source_partition'>
 
@@ -70,18 +71,15 @@ const selectDeadLetters = sqlStatement<
     where d.table_id = ${p.tableId} and t.state = 'committed'
     order by d.batch_key desc limit ${p.limit}`,
 )
-const sumSources = sqlStatement<
-  { tableId: string },
-  Record<'rows' | 'dead_letters' | 'purged' | 'absent' | 'control' | 'skipped' | 'source_gap', bigint>
->(
-  p => sql`select cast(coalesce(sum(row_count), 0) as bigint) as "rows",
+const sumSources = sqlStatement<Ids, SumsRow>(
+  ids => sql`select table_id, cast(coalesce(sum(row_count), 0) as bigint) as "rows",
       cast(coalesce(sum(dead_letter_count), 0) as bigint) as dead_letters,
       cast(coalesce(sum(purged_dead_letter_count), 0) as bigint) as purged,
       cast(coalesce(sum(absent_count), 0) as bigint) as absent,
       cast(coalesce(sum(control_count), 0) as bigint) as control,
       cast(coalesce(sum(skipped_count), 0) as bigint) as skipped,
       cast(coalesce(sum(source_gap_count), 0) as bigint) as source_gap
-    from source_partition where table_id = ${p.tableId}`,
+    from source_partition where table_id in (${listed(ids)}) group by table_id`,
 )
 
 /** Committed accounts, one life of a partition after the other, each in offset order. A page costs by its own length. */
@@ -155,29 +153,29 @@ export function* listDeadLetters(tableId: string, limit: number): Steps<readonly
   }))
 }
 
-export interface AccountSums {
-  readonly rowCount: bigint
-  readonly deadLetterCount: bigint
-  readonly purgedDeadLetterCount: bigint
-  readonly byKind: Readonly<Record<AccountedRange['kind'], bigint>>
-}
+type SummedColumn = 'rows' | 'dead_letters' | 'purged' | 'absent' | 'control' | 'skipped' | 'source_gap'
+export type SumsRow = { readonly table_id: string } & Readonly<Record<SummedColumn, bigint>>
 
 /** Costs by the number of partitions: each row counts what its watermark has passed. */
-export function* sumAccounts(tableId: string): Steps<AccountSums> {
-  const sums = yield* first(sumSources, { tableId })
-  const {
-    rows = 0n,
-    dead_letters = 0n,
-    purged = 0n,
-    absent = 0n,
-    control = 0n,
-    skipped = 0n,
-    source_gap = 0n,
-  } = sums ?? {}
+export function querySums(ids: Ids): Query<SumsRow> {
+  return query(sumSources, ids)
+}
+
+/** Without a row: the table has no partition yet. */
+export function sumsOf(row: SumsRow | undefined): AccountSums {
   return {
-    rowCount: rows,
-    deadLetterCount: dead_letters,
-    purgedDeadLetterCount: purged,
-    byKind: { absent, control, skipped, source_gap },
+    rowCount: row?.rows ?? 0n,
+    deadLetterCount: row?.dead_letters ?? 0n,
+    purgedDeadLetterCount: row?.purged ?? 0n,
+    byKind: {
+      absent: row?.absent ?? 0n,
+      control: row?.control ?? 0n,
+      skipped: row?.skipped ?? 0n,
+      source_gap: row?.source_gap ?? 0n,
+    },
   }
+}
+
+export function* sumAccounts(tableId: string): Steps<AccountSums> {
+  return sumsOf(yield* first(sumSources, idOnce(tableId)))
 }

@@ -180,7 +180,7 @@ export function* listTopics(): Steps<readonly DeadLetterTopic[]> {
   return rows.flatMap(row => topicOf(row, plannedOf.get(row.table_id)) ?? [])
 }
 
-function topicOf(row: TopicRow, planned: SegmentRow | undefined): DeadLetterTopic | undefined {
+export function topicOf(row: TopicRow, planned: SegmentRow | undefined): DeadLetterTopic | undefined {
   if (row.topic === null || row.location === null) return undefined
   return {
     tableId: row.table_id,

@@ -19,10 +19,11 @@ import {
   together,
 } from '../steps.ts'
 import { appendEvent } from './events.ts'
+import { type Ids, listed } from './id-sets.ts'
 import { requeueParkedTasksOf } from './task-rows.ts'
 
 export type Source = Row<'source_partition'>
-type SourceWithCount = Source & { readonly tasks_in_flight: bigint }
+export type SourceWithCount = Source & { readonly tasks_in_flight: bigint }
 
 const selectCurrent = statement((db, p: { tableId: string; topic: string; partition: number }) =>
   db
@@ -38,6 +39,10 @@ const inFlight = sql`(select count(*) from task_slice where task_slice.source_ke
 const selectCurrentOfTable = sqlStatement<{ tableId: string }, SourceWithCount>(
   p => sql`select source_partition.*, ${inFlight} from source_partition
     where table_id = ${p.tableId} and is_current = 1 order by topic, partition`,
+)
+const selectCurrentOf = sqlStatement<Ids, SourceWithCount>(
+  ids => sql`select source_partition.*, ${inFlight} from source_partition
+    where table_id in (${listed(ids)}) and is_current = 1 order by table_id, topic, partition`,
 )
 const selectAllOfTable = sqlStatement<{ tableId: string }, SourceWithCount>(
   p => sql`select source_partition.*, ${inFlight} from source_partition
@@ -118,8 +123,13 @@ export function* listPartitions(
   tableId: string,
   options: { readonly pastIncarnations?: boolean } = {},
 ): Steps<readonly SourcePartition[]> {
-  const query = options.pastIncarnations === true ? selectAllOfTable : selectCurrentOfTable
-  return (yield* all(query, { tableId })).map(row => partitionOf(row, row.tasks_in_flight))
+  const select = options.pastIncarnations === true ? selectAllOfTable : selectCurrentOfTable
+  return (yield* all(select, { tableId })).map(row => partitionOf(row, row.tasks_in_flight))
+}
+
+/** The current life of each partition of many tables. */
+export function queryCurrentOf(ids: Ids): Query<SourceWithCount> {
+  return query(selectCurrentOf, ids)
 }
 
 export function* registerPartition(

@@ -5,8 +5,19 @@ import type { Row } from '../database.ts'
 import { segmentsToJson, segmentToJson } from '../json-columns.ts'
 import type { NewTask, OperatorNote, TaskRecord, TaskState } from '../metadata-store.ts'
 import { present, toNumber } from '../rows.ts'
-import { all, change, now, type Steps, sqlStatement, statement, together } from '../steps.ts'
+import {
+  all,
+  change,
+  now,
+  type Query,
+  query,
+  type Steps,
+  sqlStatement,
+  statement,
+  together,
+} from '../steps.ts'
 import { appendEvent } from './events.ts'
+import { type Ids, idOnce, listed } from './id-sets.ts'
 import { activateSource, nameOf, querySource, type Source } from './partitions.ts'
 import { foundTable, queryTable, requireTable } from './tables.ts'
 import { findTask, insertSlice, insertTask, requeueTask, slicesOf, type Task, taskOf } from './task-rows.ts'
@@ -35,9 +46,10 @@ const selectOfTable = statement((db, p: { tableId: string; state: TaskState; lim
     .orderBy('task_key')
     .limit(p.limit),
 )
-const countInFlight = sqlStatement<{ tableId: string }, { state: TaskState; count: bigint }>(
-  p => sql`select state, count(*) as count from convert_task
-    where table_id = ${p.tableId} and state in ('queued', 'claimed', 'staged', 'parked') group by state`,
+const countInFlight = sqlStatement<Ids, InFlightRow>(
+  ids => sql`select table_id, state, count(*) as count from convert_task
+    where table_id in (${listed(ids)}) and state in ('queued', 'claimed', 'staged', 'parked')
+    group by table_id, state`,
 )
 
 const ALL_STATES: readonly TaskState[] = ['queued', 'claimed', 'staged', 'committed', 'parked', 'cancelled']
@@ -136,8 +148,21 @@ function recordOf(row: Task, task: ReturnType<typeof taskOf>): TaskRecord {
   }
 }
 
-export function* countTasks(tableId: string): Steps<Readonly<Record<TaskState, number>>> {
-  const table = yield* requireTable(tableId)
+export interface InFlightRow {
+  readonly table_id: string
+  readonly state: TaskState
+  readonly count: bigint
+}
+
+export function queryInFlight(ids: Ids): Query<InFlightRow> {
+  return query(countInFlight, ids)
+}
+
+/** Tasks that are over are counted in the table's row. */
+export function countsOf(
+  table: Pick<Row<'iceberg_table'>, 'committed_tasks' | 'cancelled_tasks'>,
+  inFlight: readonly InFlightRow[],
+): Readonly<Record<TaskState, number>> {
   const counts = {
     queued: 0,
     claimed: 0,
@@ -146,8 +171,12 @@ export function* countTasks(tableId: string): Steps<Readonly<Record<TaskState, n
     committed: toNumber(table.committed_tasks),
     cancelled: toNumber(table.cancelled_tasks),
   }
-  for (const { state, count } of yield* all(countInFlight, { tableId })) counts[state] = toNumber(count)
+  for (const { state, count } of inFlight) counts[state] = toNumber(count)
   return counts
+}
+
+export function* countTasks(tableId: string): Steps<Readonly<Record<TaskState, number>>> {
+  return countsOf(yield* requireTable(tableId), yield* all(countInFlight, idOnce(tableId)))
 }
 
 export function* unparkTask(

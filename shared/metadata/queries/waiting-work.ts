@@ -3,10 +3,11 @@
  * the number of tables.
  */
 import { sql } from 'kysely'
-import type { Row } from '../database.ts'
 import type { PlanningState, SourcePartition, Unpublished } from '../metadata-store.ts'
 import { partitionOf, toNumber } from '../rows.ts'
 import { all, query, type Steps, sqlStatement, together } from '../steps.ts'
+import { type Ids, idSets, listed } from './id-sets.ts'
+import { queryCurrentOf, type SourceWithCount } from './partitions.ts'
 
 interface TableRow {
   readonly table_id: string
@@ -52,18 +53,6 @@ export function* listUnrenderedTopics(): Steps<readonly string[]> {
   return (yield* all(selectUnrendered, {})).map(row => row.table_id)
 }
 
-/** Ids in one statement: a prepared one has a fixed number of them. */
-const IDS_AT_ONCE = 50
-type Ids = Readonly<Record<`id${number}`, string>>
-const positions = Array.from({ length: IDS_AT_ONCE }, (_, position) => position)
-const listed = (ids: Ids) => sql.join(positions.map(position => sql`${ids[`id${position}`]}`))
-
-const selectSources = sqlStatement<Ids, Row<'source_partition'> & { readonly tasks_in_flight: bigint }>(
-  ids => sql`select p.*, (select count(*) from task_slice s where s.source_key = p.source_key
-      and s.state in ('planned', 'done')) as tasks_in_flight
-    from source_partition p where p.table_id in (${listed(ids)}) and p.is_current = 1
-    order by p.table_id, p.topic, p.partition`,
-)
 const countInFlight = sqlStatement<Ids, TableRow & { readonly tasks: bigint }>(
   ids => sql`select table_id, count(*) as tasks from convert_task
     where table_id in (${listed(ids)}) and state in ('queued', 'claimed', 'staged', 'parked') group by table_id`,
@@ -72,22 +61,17 @@ const countInFlight = sqlStatement<Ids, TableRow & { readonly tasks: bigint }>(
 export function* loadPlanningStates(tableIds: readonly string[]): Steps<readonly PlanningState[]> {
   const partitions = new Map<string, SourcePartition[]>(tableIds.map(tableId => [tableId, []]))
   const tasks = new Map<string, number>()
-  for (let from = 0; from < tableIds.length; from += IDS_AT_ONCE) {
-    const ids = idsOf(tableIds.slice(from, from + IDS_AT_ONCE))
-    for (const row of yield* all(selectSources, ids))
-      partitions.get(row.table_id)?.push(partitionOf(row, row.tasks_in_flight))
-    for (const row of yield* all(countInFlight, ids)) tasks.set(row.table_id, toNumber(row.tasks))
+  for (const ids of idSets(tableIds)) {
+    const [sources, counts] = yield* together<[SourceWithCount, TableRow & { readonly tasks: bigint }]>(
+      queryCurrentOf(ids),
+      query(countInFlight, ids),
+    )
+    for (const row of sources) partitions.get(row.table_id)?.push(partitionOf(row, row.tasks_in_flight))
+    for (const row of counts) tasks.set(row.table_id, toNumber(row.tasks))
   }
   return tableIds.map(tableId => ({
     tableId,
     partitions: partitions.get(tableId) ?? [],
     tasksInFlight: tasks.get(tableId) ?? 0,
   }))
-}
-
-/** What is missing to a whole list is filled with its last id. */
-function idsOf(tableIds: readonly string[]): Ids {
-  return Object.fromEntries(
-    positions.map(position => [`id${position}`, tableIds[position] ?? tableIds.at(-1) ?? '']),
-  )
 }

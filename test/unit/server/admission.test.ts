@@ -1,6 +1,7 @@
 import { request } from 'node:http'
 import { afterEach, describe, expect, it } from 'vitest'
 import { Secret } from '../../../shared/config/secret.ts'
+import type { TablesPage } from '../../../shared/metadata/overviews.ts'
 import { type Serving, serve } from './serving.ts'
 
 const TOKEN = 'a-token-that-nobody-guesses'
@@ -127,15 +128,15 @@ describe('too many at once', () => {
     serving = await serve({ maxRequests: 2 })
     await serving.pipeline.declare()
     const { metadata } = serving.pipeline
-    const loadTable = metadata.listTables
+    const list = metadata.listTableOverviews
     let release = () => {}
     const held = new Promise<void>(resolve => {
       release = resolve
     })
     Object.assign(metadata, {
-      async listTables() {
+      async listTableOverviews(page: TablesPage) {
         await held
-        return loadTable()
+        return list(page)
       },
     })
     const waiting = [serving.get('/api/v1/tables'), serving.get('/api/v1/tables')]

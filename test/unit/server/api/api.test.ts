@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { newTable } from '../../../contract/metadata-store-fixture.ts'
 import { ids, land } from '../../../fakes/land-segments.ts'
 import { TABLE } from '../../../fakes/pipeline-fixture.ts'
 import { type Serving, serve } from '../serving.ts'
@@ -19,7 +20,7 @@ let serving: Serving
 let strict: StrictDocument
 const get = (path: string) => serving.get(`/api/v1${path}`)
 
-/** Three snapshots of rows in four buckets, dead letters of two kinds in two partitions, events of a person. */
+/** Three snapshots of rows in four buckets, dead letters of two kinds in two partitions, events of a person; two tables without anything. */
 beforeAll(async () => {
   serving = await serve({}, { table: { partition_by: ['bucket(4, id)'] } })
   const { pipeline } = serving
@@ -40,6 +41,7 @@ beforeAll(async () => {
   })
   for (const snapshotId of [2n ** 60n, 7n, 8n])
     await pipeline.metadata.appendScanReport({ ...SCAN, tableId: rows.tableId, snapshotId })
+  for (const name of ['zoo.a', 'zoo.b']) await pipeline.metadata.createTable(newTable(name, name))
   strict = strictDocument((await get('/openapi.json')).body)
 })
 afterAll(() => serving.end())
@@ -96,6 +98,7 @@ describe('pages', () => {
   }
 
   it.each([
+    ['/status', 'tables', 'name'],
     ['/tables', 'tables', 'name'],
     [`/tables/${TABLE}/snapshots`, 'snapshots', 'snapshot_id'],
     [`/tables/${TABLE}/files`, 'files', 'path'],
@@ -112,6 +115,10 @@ describe('pages', () => {
     expect(Math.max(...parts.sizes)).toBeLessThanOrEqual(2)
   })
 
+  it('of a size that divides the whole end with the last table', async () => {
+    expect((await walk('/status?limit=1', 'tables')).sizes).toEqual([1, 1, 1])
+  })
+
   it('a token of another list, of other filters, or made up, is refused', async () => {
     const { body } = await get(`/tables/${TABLE}/files?limit=1`)
     const token = String(at(body, 'next_page'))
@@ -119,6 +126,7 @@ describe('pages', () => {
       `/tables/${LETTERS}/files?page=${token}`,
       `/tables/${TABLE}/snapshots?page=${token}`,
       `/tables?page=${token}`,
+      `/tables?page=${at((await get('/status?limit=1')).body, 'next_page')}`,
       `/tables?page=${Buffer.from('[[],[]]').toString('base64url')}`,
       `/tables?page=${'A'.repeat(9000)}`,
       '/tables?page=',
@@ -197,7 +205,7 @@ describe('events', () => {
 describe('mistakes', () => {
   it.each([
     ['/tables?limt=3', 400, 'query-invalid', 'Unknown query parameter "limt". This route takes limit, page.'],
-    ['/status?x=1', 400, 'query-invalid', 'This route takes none.'],
+    ['/scaling?x=1', 400, 'query-invalid', 'This route takes none.'],
     [
       '/tables?limit=1001',
       400,
