@@ -21,13 +21,19 @@ export interface Workspace {
   tidewater(args: readonly string[], input?: string | Uint8Array): Promise<CliResult>
   /** Starts `tidewater …` and leaves it running; whoever starts it ends it. */
   start(args: readonly string[]): ChildProcess
+  /** The same folder for another copy of the program. */
+  withProgram(launcher: string): Workspace
   remove(): Promise<void>
 }
 
 export async function createWorkspace(env: Readonly<Record<string, string>> = {}): Promise<Workspace> {
   const folder = await mkdtemp(join(tmpdir(), 'tidewater-e2e-'))
+  return workspaceOf(folder, env, LAUNCHER)
+}
+
+function workspaceOf(folder: string, env: Readonly<Record<string, string>>, launcher: string): Workspace {
   const start = (args: readonly string[]) =>
-    spawn(process.execPath, [LAUNCHER, ...args], {
+    spawn(process.execPath, [launcher, ...args], {
       cwd: folder,
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
@@ -47,6 +53,7 @@ export async function createWorkspace(env: Readonly<Record<string, string>> = {}
       ])
       return { exitCode, stdout, stderr }
     },
+    withProgram: other => workspaceOf(folder, env, other),
     remove: () => rm(folder, { recursive: true, force: true }),
   }
 }

@@ -35,6 +35,8 @@ export interface PostgresServer {
   start(): Promise<void>
   /** Kills one server process as the kernel would for want of memory: the server ends all others, recovers, and takes connections again. */
   crashBackend(): Promise<void>
+  /** Of a standby: it ends recovery and takes writes. */
+  promote(): void
   /** Runs one of PostgreSQL's client programs against this server. */
   run(program: string, args: readonly string[]): string
   remove(): Promise<void>
@@ -51,6 +53,8 @@ export interface PostgresOptions {
   readonly tls?: { readonly authority: CertificateAuthority; readonly names?: readonly string[] }
   /** Lines of pg_hba.conf that go before those of all users. */
   readonly rules?: readonly string[]
+  /** Makes a standby that begins with a copy of this server, and follows it by streaming. */
+  readonly standbyOf?: PostgresServer
 }
 
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
@@ -79,12 +83,18 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
           ...args,
         ]
       : [join(bin, program), ...args]
-  const auth = ['--auth=scram-sha-256', `--pwfile=${passwordFile}`]
-  runStep(
-    'Making a PostgreSQL data folder',
-    asUser('initdb', '-D', data, '-U', USER, ...auth, '--encoding=UTF8', '--locale=C.UTF-8', '--no-sync'),
-    { cwd: folder },
-  )
+  if (options.standbyOf === undefined) {
+    const auth = ['--auth=scram-sha-256', `--pwfile=${passwordFile}`]
+    runStep(
+      'Making a PostgreSQL data folder',
+      asUser('initdb', '-D', data, '-U', USER, ...auth, '--encoding=UTF8', '--locale=C.UTF-8', '--no-sync'),
+      { cwd: folder },
+    )
+  } else {
+    const from = `--dbname=${options.standbyOf.url}`
+    const how = ['--write-recovery-conf', '--wal-method=stream', '--checkpoint=fast', '--no-sync']
+    runStep('Copying a PostgreSQL server', asUser('pg_basebackup', from, '-D', data, ...how), { cwd: folder })
+  }
   if (options.rules !== undefined) {
     const path = join(data, 'pg_hba.conf')
     writeFileSync(path, [...options.rules, readFileSync(path, 'utf8')].join('\n'))
@@ -135,7 +145,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     })
   }
   await start()
-  await query(`create database ${USER}`, 'postgres')
+  if (options.standbyOf === undefined) await query(`create database ${USER}`, 'postgres')
   return {
     port,
     url: url(USER),
@@ -150,6 +160,9 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
       await running?.exited
     },
     start,
+    promote() {
+      runStep('Promoting PostgreSQL', asUser('pg_ctl', 'promote', '-D', data, '-w'), { cwd: folder })
+    },
     async crashBackend() {
       const victim = new Client({ connectionString: url(USER) })
       victim.on('error', () => undefined)

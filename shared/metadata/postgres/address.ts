@@ -31,6 +31,10 @@ export interface PostgresTls {
 const DEFAULT_PORT = 5432
 const DEFAULT_SCHEMA = 'public'
 const SCHEMA_NAME = /^[a-z_][a-z0-9_]{0,62}$/
+/** Of which only the last may have a port for the text to be a URL at all. */
+const HOST_LIST = /^[a-z]+:\/\/(?:[^/?#]*@)?[^/?#@]*,[^/?#@]*(?:[/?#]|$)/
+const SEVERAL_HOSTS =
+  'names several hosts; name one that leads to whichever server is the primary, see docs/postgres.md#failover'
 const POOL_SIZE = /^[1-9][0-9]{0,2}$/
 const PARAMETERS = [
   'sslmode',
@@ -51,6 +55,7 @@ const SSL_MODES: Readonly<Record<string, PostgresAddress['tls']>> = {
 
 /** Answers what is wrong with the URL as text, which never repeats the URL: it may hold a password. */
 export function parsePostgresUrl(text: string): PostgresAddress | string {
+  if (HOST_LIST.test(text)) return SEVERAL_HOSTS
   const url = readUrl(text)
   if (url === undefined)
     return 'cannot be read as a URL; characters such as @, / and % in the password are written in percent-encoding'
@@ -61,6 +66,7 @@ export function parsePostgresUrl(text: string): PostgresAddress | string {
   const host = of('host') ?? url.host
   if (host === '' || database === '' || user === '')
     return 'names no user, host or database: write postgres://user@host:5432/database'
+  if (host.includes(',')) return SEVERAL_HOSTS
   const schema = of('schema') ?? DEFAULT_SCHEMA
   if (!SCHEMA_NAME.test(schema)) return 'names a schema that is not lower-case letters, digits and _'
   const poolSize = of('pool_size')

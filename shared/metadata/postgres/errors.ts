@@ -3,7 +3,7 @@ import { AppError, type NextStep } from '../../runtime/errors.ts'
 import { type TlsFailureKind, tlsFailureOf } from '../../runtime/tls-failure.ts'
 
 /**
- * lost: the connection is gone, and what was under way with it · conflict: undone by the server in favour of another transaction ·
+ * lost: the connection is gone or leads to a server that takes no writes, and what was under way with it · conflict: undone by the server in favour of another transaction ·
  * stale: a statement was prepared before an upgrade added a column to what it selects, so this connection is of no more use.
  */
 type FailureKind = 'lost' | 'conflict' | 'stale' | 'other'
@@ -18,6 +18,8 @@ const SERIALIZATION = '40001'
 const NOT_SUPPORTED = '0A000'
 /** `too_many_connections`: a connection was not made, and may be when another process has closed one. */
 const NO_ROOM = '53300'
+/** A standby, or a primary that became one: another connection may find the server that takes writes. */
+const READ_ONLY = '25006'
 /** What a pooler says that hands each transaction to another connection, or takes no settings of a session. */
 const POOLER_CODES = ['42P05', '26000']
 const POOLER_REFUSED = /unsupported startup parameter/i
@@ -44,8 +46,7 @@ export function kindOf(cause: unknown): FailureKind {
   if (code === NOT_SUPPORTED && cause instanceof Error && cause.message.includes('cached plan'))
     return 'stale'
   if (isOfPooler(cause, code)) return 'other'
-  const isGone =
-    code === NO_ROOM || code.startsWith('08') || SERVER_GONE.includes(code) || SOCKET.includes(code)
+  const isGone = [NO_ROOM, READ_ONLY, ...SERVER_GONE, ...SOCKET].includes(code) || code.startsWith('08')
   const isOfClient = code === '' && cause instanceof Error && LOST_MESSAGE.test(cause.message)
   return isGone || isOfClient ? 'lost' : 'other'
 }
@@ -92,7 +93,7 @@ const EXPLANATIONS: readonly Explanation[] = [
     advice: `The server has no connection left: raise its max_connections, lower pool_size in the URL, or run fewer processes. ${TRY_AGAIN}`,
   },
   {
-    codes: ['25006'],
+    codes: [READ_ONLY],
     code: 'metadata-unavailable',
     next: 'retry',
     advice: `The server takes no writes, as a standby does: point \`metadata\` at the primary. ${TRY_AGAIN}`,

@@ -3,6 +3,9 @@
  * clock for it. Whoever loses the answer inserts a row under the same key that gives the transaction up: the database lets exactly one
  * of the two stand. While the transaction is still under way, the insert waits for its end. So the answer is final, whatever happened.
  *
+ * The row that is found is written anew as it stands. With synchronous replication that waits for the standby, as the lost answer would
+ * have: a transaction whose connection ends in that wait is visible, and would be gone after a failover.
+ *
  * PostgreSQL's own pg_xact_status would not do: after a crash, also that of a single server process, and after a failover, ids of
  * transactions that left no trace are given to others, and a commit that never was would be believed.
  */
@@ -36,20 +39,14 @@ export async function decideOutcome(
   pool: Pool,
   { begunAtMs, token }: TransactionKey,
 ): Promise<'committed' | 'given_up' | undefined> {
-  await pool.query(
+  const found = await pool.query<{ outcome: 'committed' | 'given_up' }>(
     ownQuery(
-      'give_up',
+      'decide',
       sql`insert into transaction_outcome (begun_at_ms, token, outcome)
         select ${begunAtMs}::bigint, ${token}::uuid, 'given_up'
           where ${SERVER_MS} < ${begunAtMs}::bigint + ${sql.lit(ANSWERED_FOR_MS)}
-        on conflict do nothing`,
-    ),
-  )
-  // A statement of its own: the row that the first one met may be younger than what it sees.
-  const found = await pool.query<{ outcome: 'committed' | 'given_up' }>(
-    ownQuery(
-      'outcome',
-      sql`select outcome from transaction_outcome where begun_at_ms = ${begunAtMs} and token = ${token}`,
+        on conflict (begun_at_ms, token) do update set outcome = transaction_outcome.outcome
+        returning outcome`,
     ),
   )
   return found.rows[0]?.outcome

@@ -97,11 +97,14 @@ async function once<T>(pool: Pool, transaction: TransactionOptions<T>): Promise<
   return outcome
 }
 
-/** A connection whose transaction cannot be ended is of no more use, nor one whose prepared statements are of an older schema. */
+/**
+ * A connection whose transaction cannot be ended is of no more use, nor one whose prepared statements are of an older schema, nor one
+ * to a standby, which would be used again and again for as long as it is busy.
+ */
 async function abandon(client: PoolClient, error: unknown): Promise<void> {
   try {
     await client.query('ROLLBACK')
-    client.release(kindOf(error) === 'stale')
+    client.release(['stale', 'lost'].includes(kindOf(error)))
   } catch {
     client.release(true)
   }

@@ -17,7 +17,8 @@ import { type BoundQuery, boundQueries, boundQuery, openPipeline, ownQuery, type
 const MAX_POSTED = 1000
 
 const BEGIN_READ = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY'
-const BEGIN_WRITE = 'BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE'
+/** Not READ WRITE: a standby refuses that as something that it does not know, and its answer to the first write says what it is. */
+const BEGIN_WRITE = 'BEGIN ISOLATION LEVEL READ COMMITTED'
 /** The newest migration that older programs may not run beside. */
 const schema = sql`(select max(number) from schema_migration where additive = 0) as schema`
 const OPEN_READ = ownQuery('open_read', sql`select ${SERVER_MS} as now_ms, ${schema}`)

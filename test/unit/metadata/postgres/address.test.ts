@@ -20,6 +20,7 @@ describe('parsePostgresUrl', () => {
       tls: { verify: 'full', rootCert: '/etc/ca.pem' },
     })
     expect(parsePostgresUrl('postgres://ada@h/lake?pool_size=3')).toMatchObject({ poolSize: 3 })
+    expect(parsePostgresUrl('postgres://ada:a,b@h/lake')).toMatchObject({ host: 'h' })
     if (typeof address === 'string') throw new Error(address)
     expect(address.password?.reveal()).toBe('p@ss/word')
     expect(placeOf(address)).toBe('postgres://ada@db.example:6432/lake?schema=tide')
@@ -57,6 +58,10 @@ describe('parsePostgresUrl', () => {
     ['postgres://ada:secret@host/lake?connect_timeout=1', '`connect_timeout`'],
     ['postgres://ada:secret@host/lake?password_file=/f', 'give one of them'],
     ['postgres://ada:sec%ret@host/lake', 'percent-encoding'],
+    ['postgres://ada:secret@one:5432,two:5432/lake', 'names several hosts'],
+    ['postgres://ada:secret@one,two/lake', 'names several hosts'],
+    ['postgres://ada:secret@one/lake?host=one,two', 'names several hosts'],
+    ['postgres://ada:secret@one/lake?target_session_attrs=primary', '`target_session_attrs`'],
   ])('refuses %s, and does not repeat the password', (url, expected) => {
     const found = parsePostgresUrl(url)
     expect(found).toContain(expected)

@@ -65,6 +65,10 @@ describe('errors of PostgreSQL', () => {
     expect(explain(databaseError(code), 'postgres://a@h/d')).toMatchObject({ code: expected, next })
   })
 
+  it('a connection to a standby is given up for another', () => {
+    expect(kindOf(databaseError('25006'))).toBe('lost')
+  })
+
   it('a pooler that takes no settings of a session is not taken for a server that is gone', () => {
     const refused = databaseError('08P01', 'unsupported startup parameter: statement_timeout')
     expect(kindOf(refused)).toBe('other')
