@@ -80,8 +80,8 @@ export interface RunningProcess {
 }
 
 /** `tidewater run`; whoever starts it ends it. */
-export function startRunning(workspace: Workspace): RunningProcess {
-  const child = workspace.start(['run'])
+export function startRunning(workspace: Workspace, args: readonly string[] = []): RunningProcess {
+  const child = workspace.start(['run', ...args])
   let said = ''
   for (const stream of [child.stdout, child.stderr])
     stream?.on('data', chunk => {
