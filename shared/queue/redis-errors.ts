@@ -10,8 +10,13 @@ const SENTINEL = /connect to sentinel/
 /** From Sentinels; which of the two depends on the version of their protocol. */
 const NO_SUCH_MASTER = /No such master|invalid reply: null/
 
-/** A failure of Redis in words that name the address, and never the password. */
-export function redisError(doing: string, address: RedisAddress, given: unknown): AppError {
+/** A failure to open the queue. Only then may the wrong kind of port be the reason: later the connection has held before. */
+export function redisOpeningError(address: RedisAddress, given: unknown): AppError {
+  return redisError('Opening the queue', address, given, hintOf(address, messageOf(given)))
+}
+
+/** A failure of Redis in words that name the address, and never the password. `hint` is a sentence and a space, or nothing. */
+export function redisError(doing: string, address: RedisAddress, given: unknown, hint = ''): AppError {
   if (given instanceof AppError) return given
   const place = redisAddressText(address)
   const message = messageOf(given)
@@ -39,7 +44,7 @@ export function redisError(doing: string, address: RedisAddress, given: unknown)
   return new AppError({
     code: 'queue-unreachable',
     next: 'retry',
-    message: `${doing} at ${place} failed: ${message}. ${hintOf(address, message)}Nothing is lost: what waits is in the metadata database, and is queued again when Redis answers.`,
+    message: `${doing} at ${place} failed: ${message}. ${hint}Nothing is lost: what waits is in the metadata database, and is queued again when Redis answers.`,
     cause,
   })
 }

@@ -12,7 +12,7 @@ import type { AppError } from '../runtime/errors.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { RedisAddress } from './redis-address.ts'
 import { type Consumer, openConsumer, openProducer, type Producer } from './redis-bullmq.ts'
-import { redisError } from './redis-errors.ts'
+import { redisError, redisOpeningError } from './redis-errors.ts'
 import type { TaskQueue, Urgency } from './task-queue.ts'
 
 /** Ids that may wait, about: processes that add at the same moment may each fill the same room. */
@@ -174,7 +174,7 @@ function keepProducer({ address, runtime }: RedisQueueOptions) {
         try {
           return await use(async () => {})
         } catch (cause) {
-          const error = redisError('Opening the queue', address, cause)
+          const error = redisOpeningError(address, cause)
           if (error.next === 'fatal' || runtime.monotonicMs() >= untilMs) throw error
           await runtime.sleep(START_PAUSE_MS)
         }

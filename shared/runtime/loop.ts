@@ -5,8 +5,8 @@
 import { AppError } from './errors.ts'
 import type { Runtime } from './runtime.ts'
 
-/** Longest pause after failures in a row. */
-const MAX_PAUSE_MS = 30_000
+/** Longest pause after failures in a row: what a database or Redis that is back again waits for at most. */
+const MAX_PAUSE_MS = 10_000
 
 export interface LoopOptions {
   readonly runtime: Runtime

@@ -62,7 +62,7 @@ interface Explanation {
   readonly advice: string
 }
 
-const TRY_AGAIN = 'Nothing was changed, and the work is tried again.'
+const TRY_AGAIN = 'Nothing was changed; `tidewater run` tries again by itself.'
 const LOGIN: Explanation = {
   codes: ['28', '0P', '0L'],
   code: 'metadata-login',

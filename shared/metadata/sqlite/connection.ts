@@ -205,7 +205,7 @@ function explain(cause: unknown, path: string): unknown {
   const isSpace = code === SQLITE_FULL || code === SQLITE_IOERR
   const isDamage = code === SQLITE_CORRUPT || code === SQLITE_NOTADB
   const advice = isSpace
-    ? 'Make room on its disk, or mend the disk; nothing was changed, and the work is tried again.'
+    ? 'Make room on its disk, or mend the disk; nothing was changed, and `tidewater run` tries again by itself.'
     : isDamage
       ? 'The file is damaged or is no SQLite database. Restore it from a backup, or rebuild its tables from their published metadata.'
       : 'This is a defect in Tidewater, or the file was changed by something else; please report it.'
