@@ -28,7 +28,8 @@ export function ageText(ms: number): string {
   return ms < 0 ? `${durationText(-ms)} ahead` : `${durationText(ms)} old`
 }
 
-function durationText(ms: number): string {
+/** `2.5 s`, `4.2 d`. */
+export function durationText(ms: number): string {
   for (const [unitMs, unit] of AGES) if (ms >= unitMs) return `${(ms / unitMs).toFixed(1)} ${unit}`
   return `${(ms / 1000).toFixed(1)} s`
 }

@@ -65,7 +65,7 @@ export async function openServer(context: ServerContext, listen: ListenAddress):
   const routes = collectRoutes(app)
   guard(app, config.server, { runtime, isClosing: () => isClosing })
   answerFailures(app, context)
-  answerUnknown(app, routes)
+  answerUnknown(app, routes, context.stages)
   addHeaders(app, () => isClosing)
   reportRequests(app, context)
   registerHealth(app, context)
@@ -163,7 +163,14 @@ function answerFailures(app: FastifyInstance, context: ServerContext): void {
   })
 }
 
-function answerUnknown(app: FastifyInstance, routes: ReturnType<typeof collectRoutes>): void {
+function answerUnknown(
+  app: FastifyInstance,
+  routes: ReturnType<typeof collectRoutes>,
+  stages: ReadonlySet<Stage>,
+): void {
+  const there = stages.has('serve')
+    ? 'GET /api/v1/openapi.json describes the API; the catalog is below /catalog.'
+    : 'This process does not run the stage serve, so it has /healthz, /readyz and /metrics; ask one that does for the API and the catalog.'
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?')[0] ?? ''
     const allowed = allowedMethods(routes, path)
@@ -172,7 +179,7 @@ function answerUnknown(app: FastifyInstance, routes: ReturnType<typeof collectRo
       const message = `${request.method} is not possible here, only ${allow}.`
       return sendProblem(reply, new HttpError(405, 'method-not-allowed', message, { allow }))
     }
-    const message = `There is nothing at ${path}. GET /api/v1/openapi.json describes the API; the catalog is below /catalog.`
+    const message = `There is nothing at ${path}. ${there}`
     return sendProblem(reply, new HttpError(404, 'not-found', message))
   })
 }

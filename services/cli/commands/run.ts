@@ -16,6 +16,7 @@ import { type ConfigOption, withConfig } from '../load-config-file.ts'
 import { packageVersion } from '../package-version.ts'
 import { showBars } from '../show-progress.ts'
 import { errorText, note } from '../terminal.ts'
+import { counted } from '../units.ts'
 
 interface RunCommandOptions extends ConfigOption {
   readonly once?: boolean
@@ -78,10 +79,16 @@ async function withLog(config: Config, chosen: Chosen): Promise<ExitCode> {
 }
 
 function sayStarted(log: Log, config: Config, stages: ReadonlySet<Stage>): void {
-  const [version, tables] = [packageVersion(), config.tables.length]
+  const version = packageVersion()
+  const [tables, patterns] = [config.tables.length, config.patterns.length]
   const names = [...stages].join(',')
-  const message = `tidewater ${version}: ${tables} ${tables === 1 ? 'table' : 'tables'}, stages ${names}`
-  log.say('process.started', message, { version, node: process.versions.node, tables, stages: names })
+  const declared = [
+    ...(tables > 0 ? [counted(tables, 'table')] : []),
+    ...(patterns > 0 ? [counted(patterns, 'pattern of tables', 'patterns of tables')] : []),
+  ]
+  const message = `tidewater ${version}: ${declared.join(' and ')}, stages ${names}`
+  const { node } = process.versions
+  log.say('process.started', message, { version, node, tables, patterns, stages: names })
 }
 
 function sayFailure(log: Log, error: unknown): void {

@@ -7,7 +7,7 @@ import {
 import { EXIT, type ExitCode } from '../exit-code.ts'
 import { type ConfigOption, withStores } from '../load-config-file.ts'
 import { table as layOut, print, printJson } from '../terminal.ts'
-import { ageText } from '../units.ts'
+import { ageText, counted, durationText } from '../units.ts'
 
 export async function status(options: ConfigOption & { readonly json?: boolean }): Promise<ExitCode> {
   return await withStores(options, async ({ metadata }) => {
@@ -54,8 +54,10 @@ function describeProcesses({ processes, idle_stages, at_ms }: StatusReport): str
   const lines = processes.map(process => {
     const { name, stages, conversions, utilisation, started_at_ms } = process
     const work =
-      conversions === 0 ? '' : `, ${conversions} conversions ${Math.round(utilisation * 100)}% busy`
-    return `process ${name}: ${stages.join(',')}${work}, started ${ageText(at_ms - started_at_ms)}`
+      conversions === 0
+        ? ''
+        : `, ${counted(conversions, 'conversion')} ${Math.round(utilisation * 100)}% busy`
+    return `process ${name}: ${stages.join(',')}${work}, started ${durationText(Math.max(0, at_ms - started_at_ms))} ago`
   })
   return [...lines, ...idle_stages.map(stage => `no process runs the stage ${stage}`)].join('\n')
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { ageText, counted, sizeText } from '../../../services/cli/units.ts'
+import { ageText, counted, durationText, sizeText } from '../../../services/cli/units.ts'
 
 test.each([
   [0n, '0 B'],
@@ -22,6 +22,10 @@ test.each([
   [-7_200_000, '2.0 h ahead'],
 ])('%d ms are shown as %s', (ms, text) => {
   expect(ageText(ms)).toBe(text)
+})
+
+test('a duration alone says nothing of age', () => {
+  expect(durationText(90_000)).toBe('1.5 min')
 })
 
 test('one is singular, also as a bigint', () => {

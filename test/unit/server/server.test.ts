@@ -39,6 +39,20 @@ describe('failures', () => {
   })
 })
 
+it('a process without the stage serve says where the API and the catalog are', async () => {
+  const serving = await serve({}, {}, new Set(['convert']))
+  try {
+    const { status, body } = await serving.get('/api/v1/scaling')
+    expect([status, body]).toMatchObject([
+      404,
+      { detail: expect.stringMatching(/does not run the stage serve/) },
+    ])
+    expect((await serving.get('/metrics')).status).toBe(200)
+  } finally {
+    await serving.end()
+  }
+})
+
 describe('closing', () => {
   /** A request that is answered when told. */
   const hold = () => {

@@ -1,6 +1,7 @@
 /** A server over a pipeline in memory, listening on a free port. */
 import { createMetrics } from '../../../services/metrics/metrics.ts'
 import { openServer, type RunningServer } from '../../../services/server/server.ts'
+import { ALL_STAGES, type Stage } from '../../../services/stages.ts'
 import type { ServerConfig } from '../../../shared/config/config.ts'
 import { parseExactJson } from '../../../shared/iceberg/exact-json.ts'
 import { systemRuntime } from '../../../shared/runtime/system-runtime.ts'
@@ -25,13 +26,14 @@ export interface Answer {
 export async function serve(
   server: Partial<ServerConfig> = {},
   options: PipelineOptions = {},
+  stages: ReadonlySet<Stage> = ALL_STAGES,
 ): Promise<Serving> {
   const pipeline = await openPipeline(options)
   const stopping = new AbortController()
   const config = { ...pipeline.parts.config, server: { ...pipeline.parts.config.server, ...server } }
   const metrics = createMetrics(pipeline.parts)
   const running = await openServer(
-    { ...pipeline.parts, config, metrics, runtime: systemRuntime, stopping: stopping.signal },
+    { ...pipeline.parts, stages, config, metrics, runtime: systemRuntime, stopping: stopping.signal },
     { host: '127.0.0.1', port: 0 },
   )
   return {
