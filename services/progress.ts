@@ -3,6 +3,8 @@ import type { TaskSlice } from '../shared/flow.ts'
 import { unreachable } from '../shared/runtime/errors.ts'
 
 export type Progress =
+  /** Of a topic that has appeared and matches a pattern. */
+  | { readonly kind: 'created'; readonly table: string; readonly topic: string }
   | { readonly kind: 'planned'; readonly table: string; readonly tasks: number }
   | {
       readonly kind: 'committed'
@@ -103,6 +105,8 @@ export type Report = (progress: Progress) => void
 /** One plain line; `undefined` for what is only measured. */
 export function describeProgress(progress: Progress): string | undefined {
   switch (progress.kind) {
+    case 'created':
+      return `${progress.table}: created for topic ${progress.topic}`
     case 'planned':
       return `${progress.table}: planned ${progress.tasks} ${progress.tasks === 1 ? 'task' : 'tasks'}`
     case 'committed':

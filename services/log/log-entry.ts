@@ -8,6 +8,8 @@ import type { Repeated } from './repeated-problems.ts'
 export function entryOf(progress: Progress): LogEntry | undefined {
   const message = describeProgress(progress) ?? ''
   switch (progress.kind) {
+    case 'created':
+      return entry('table.created', message, { table: progress.table, topic: progress.topic })
     case 'planned':
       return entry('tasks.planned', message, { table: progress.table, tasks: progress.tasks })
     case 'committed':
@@ -73,7 +75,7 @@ export function entryOf(progress: Progress): LogEntry | undefined {
 
 export function repeatedEntry({ problem, count, places, windowMs }: Repeated): LogEntry {
   const others = count === 1 ? '' : ` The last of ${count}${places === 1 ? '' : ` in ${places} places`}.`
-  const message = `again within ${windowMs / 1000} s: ${describeProgress(problem)}${others}`
+  const message = `again within ${Math.ceil(windowMs / 1000)} s: ${describeProgress(problem)}${others}`
   return entry('problem.repeated', message, {
     ...problemFields(problem),
     count,

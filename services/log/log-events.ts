@@ -21,7 +21,7 @@ const SOURCE = ['topic', 'partition', 'start_offset', 'end_offset', 'partitions'
 export const LOG_EVENTS = {
   'process.started': {
     level: 'info',
-    fields: ['version', 'node', 'tables', 'stages'],
+    fields: ['version', 'node', 'tables', 'patterns', 'stages'],
     meaning: 'the configuration is read, and the process begins; not with `--once`',
   },
   'server.listening': {
@@ -48,6 +48,11 @@ export const LOG_EVENTS = {
     level: 'error',
     fields: [],
     meaning: '`run --once` ends with 1, and this is a reason',
+  },
+  'table.created': {
+    level: 'info',
+    fields: ['table', 'topic'],
+    meaning: 'a topic that has appeared matches a pattern, and has a table now',
   },
   'tasks.planned': {
     level: 'info',

@@ -17,6 +17,7 @@ export function observeProgress(instruments: Instruments, progress: Progress): v
     case 'measured':
       observeMeasure(instruments, progress.measure)
       break
+    case 'created':
     case 'published':
     case 'rendered':
     case 'waiting':

@@ -91,7 +91,8 @@ function stalledEvent(candidate: StallCandidate, others: number): NewEvent {
 }
 
 function whyOf({ task }: StallCandidate): string {
-  if (task === undefined) return 'Nothing is planned there: look at what the run reports of planning.'
+  if (task === undefined)
+    return 'Nothing is planned there: look at what processes with the stages discover,plan log of planning.'
   const { taskId, state, attempts, lastErrorMessage } = task
   const failed =
     lastErrorMessage === undefined ? '' : ` after ${attempts} failed attempts: ${lastErrorMessage}`

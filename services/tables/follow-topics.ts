@@ -41,6 +41,7 @@ export function createTopicFollower(parts: Parts, tables: TableSet): TopicFollow
   ): Promise<void> {
     const have = new Set(tables.all().map(table => table.config.name))
     const knownAs = byName(known)
+    const existed = new Set(known.tables.map(({ name }) => name))
     for (const table of found) {
       if (signal?.aborted) return
       if (have.has(table.name)) continue
@@ -49,7 +50,9 @@ export function createTopicFollower(parts: Parts, tables: TableSet): TopicFollow
           standingTable(config, table, knownAs(table.name)) ??
           (await declareTable(config, table, metadata, runtime))
         // Another look may have been quicker.
-        if (tables.find(declared.rows.tableId) === undefined) tables.add(declared)
+        if (tables.find(declared.rows.tableId) !== undefined) continue
+        tables.add(declared)
+        if (!existed.has(table.name)) report({ kind: 'created', table: table.name, topic: table.sourceTopic })
       } catch (error) {
         if (!isRefusal(error)) throw error
         await problems.note(refusedTopic(config, table, error))
@@ -108,7 +111,7 @@ export async function followTopicsUntilStopped(
   const { config, runtime, stages } = parts
   if (config.patterns.length === 0) return
   const intervalMs = config.limits.topicPollIntervalMs
-  const onFailure = problemOf(parts, 'looking for new topics')
+  const onFailure = problemOf(parts, stages.has('plan') ? 'looking for new topics' : 'looking for new tables')
   await runLoop({ runtime, signal, intervalMs, onFailure }, async () => {
     if (stages.has('plan')) await follower.lookInSources(signal)
     else await follower.lookInDatabase()

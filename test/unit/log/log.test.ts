@@ -77,6 +77,7 @@ const EVERYTHING: readonly Progress[] = [
     },
   },
   { kind: 'requested', method: 'GET', route: '/api/v1/tables/:name', status: 200, durationMs: 3, bytes: 80 },
+  { kind: 'created', table: 'shop.orders', topic: 'orders' },
 ]
 
 describe('a line', () => {
@@ -97,6 +98,7 @@ describe('a line', () => {
       'step.measured',
       'step.measured',
       'http.request',
+      'table.created',
     ])
     expect(written[1]?.fields).toMatchObject({
       table: 'shop.orders',

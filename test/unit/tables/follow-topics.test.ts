@@ -52,6 +52,21 @@ describe('a look into the sources', () => {
     await lookInSources(NEVER)
     expect(names()).toEqual(['shop.named', 'shop.orders_a', 'shop.orders_b', 'shop.orders_c'])
     expect(followed).toEqual(names())
+    expect(said('created')).toEqual([
+      { kind: 'created', table: 'shop.orders_a', topic: 'orders.a' },
+      { kind: 'created', table: 'shop.orders_b', topic: 'orders.b' },
+      { kind: 'created', table: 'shop.orders_c', topic: 'orders.c' },
+    ])
+  })
+
+  test('says nothing of tables that another process has created', async () => {
+    await appear('orders.a')
+    const [creates, takesUp] = [await follower(), await follower()]
+    await creates.lookInSources(NEVER)
+    pipeline.progress.length = 0
+    await takesUp.lookInDatabase()
+    expect(takesUp.names()).toContain('shop.orders_a')
+    expect(said('created')).toEqual([])
   })
 
   test('lists a source once, and the partitions of new topics only', async () => {
