@@ -14,7 +14,7 @@ export type TlsFailureKind =
   | 'client-certificate'
   /** Something answered, and it was no TLS. */
   | 'no-tls'
-  /** No version or cipher in common, and whatever else. */
+  /** No version, cipher or strength of keys that both take. */
   | 'other'
 
 export interface TlsFailure {
@@ -35,15 +35,27 @@ const SIGNS: readonly (readonly [TlsFailureKind, RegExp])[] = [
     /alert (certificate required|unknown ca|bad certificate|handshake failure|certificate unknown)|ALERT_(CERTIFICATE_REQUIRED|UNKNOWN_CA|BAD_CERTIFICATE|HANDSHAKE_FAILURE|CERTIFICATE_UNKNOWN)/i,
   ],
   ['no-tls', /wrong version number|WRONG_VERSION_NUMBER|packet length too long/i],
-  ['other', /^CERT_|ERR_TLS|ERR_SSL|^EPROTO|SSL routines/],
+  [
+    'other',
+    /^CERT_|ERR_TLS_(INVALID|PROTOCOL)|(unsupported|unknown|no)[ _](ssl[ _]version|protocols?)|protocol[ _]version|(no[ _]shared|no[ _]available|no)[ _]ciphers?|insufficient[ _]security|inappropriate[ _]fallback|key[ _]too[ _]small|md[ _]too[ _]weak|legacy[ _]renegotiation|version[ _]too[ _]low/i,
+  ],
 ]
 
-/** `undefined` for what is no failure of TLS. */
+const OF_TLS = /ERR_(TLS|SSL)_|^EPROTO$|(SSL|Provider) routines/
+
+/** `undefined` for what is no failure of TLS, and for what breaks a connection of it and may pass. */
 export function tlsFailureOf(cause: unknown): TlsFailure | undefined {
   if (!(cause instanceof Error)) return undefined
   const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : ''
   const found = SIGNS.find(([, sign]) => sign.test(code) || sign.test(cause.message))
   return found === undefined ? undefined : { kind: found[0], reason: reasonOf(cause) }
+}
+
+/** Whether bytes that were spoilt on the way, or an alert of a server in trouble, ended the connection: as if it had been cut. */
+export function isBrokenTls(cause: unknown): boolean {
+  if (!(cause instanceof Error) || tlsFailureOf(cause) !== undefined) return false
+  const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : ''
+  return OF_TLS.test(code) || OF_TLS.test(cause.message)
 }
 
 /** OpenSSL's own line is an address, numbers and file names around a few words; Node keeps those in `reason`. */

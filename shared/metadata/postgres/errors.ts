@@ -1,6 +1,6 @@
 /** What went wrong in PostgreSQL, in our words. Messages name host and database, and never the password. */
 import { AppError, type NextStep } from '../../runtime/errors.ts'
-import { type TlsFailureKind, tlsFailureOf } from '../../runtime/tls-failure.ts'
+import { isBrokenTls, type TlsFailureKind, tlsFailureOf } from '../../runtime/tls-failure.ts'
 
 /**
  * lost: the connection is gone or leads to a server that takes no writes, and what was under way with it · conflict: undone by the server in favour of another transaction ·
@@ -48,7 +48,7 @@ export function kindOf(cause: unknown): FailureKind {
   if (isOfPooler(cause, code)) return 'other'
   const isGone = [NO_ROOM, READ_ONLY, ...SERVER_GONE, ...SOCKET].includes(code) || code.startsWith('08')
   const isOfClient = code === '' && cause instanceof Error && LOST_MESSAGE.test(cause.message)
-  return isGone || isOfClient ? 'lost' : 'other'
+  return isGone || isOfClient || isBrokenTls(cause) ? 'lost' : 'other'
 }
 
 function isOfPooler(cause: unknown, code: string): boolean {

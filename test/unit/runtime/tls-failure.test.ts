@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { tlsFailureOf } from '../../../shared/runtime/tls-failure.ts'
+import { isBrokenTls, tlsFailureOf } from '../../../shared/runtime/tls-failure.ts'
 
 const failure = (message: string, more: object = {}) => Object.assign(new Error(message), more)
 
@@ -37,7 +37,9 @@ it.each([
       code: 'EPROTO',
     }),
   ],
-  ['other', failure('x', { code: 'ERR_TLS_HANDSHAKE_TIMEOUT' })],
+  ['other', failure('x', { code: 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION' })],
+  ['other', failure('x', { code: 'ERR_SSL_NO_SHARED_CIPHER' })],
+  ['other', failure('40:error:0A00018A:SSL routines:tls_process_ske_dhe:dh key too small:x.c:1:')],
 ] as const)('%s: %s', (kind, cause) => {
   expect(tlsFailureOf(cause)).toMatchObject({ kind })
 })
@@ -49,6 +51,25 @@ it.each([
   undefined,
 ])('%s is no failure of TLS', cause => {
   expect(tlsFailureOf(cause)).toBeUndefined()
+})
+
+it.each([
+  failure('x', { code: 'ERR_SSL_CIPHER_OPERATION_FAILED' }),
+  failure('x', { code: 'ERR_SSL_SSL/TLS_ALERT_BAD_RECORD_MAC' }),
+  failure('x', { code: 'ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC' }),
+  failure('x', { code: 'ERR_TLS_HANDSHAKE_TIMEOUT' }),
+  failure('write EPROTO 40:error:0A000438:SSL routines:ssl3_read_bytes:tlsv1 alert internal error:x.c:1:', {
+    code: 'EPROTO',
+  }),
+  failure('40:error:1C800066:Provider routines:ossl_gcm_stream_update:cipher operation failed:x.c:343:'),
+])('%s broke a connection, and may pass', cause => {
+  expect(tlsFailureOf(cause)).toBeUndefined()
+  expect(isBrokenTls(cause)).toBe(true)
+})
+
+it('what is lasting, or not of TLS, broke no connection of it', () => {
+  expect(isBrokenTls(failure('self-signed certificate', { code: 'SELF_SIGNED_CERT_IN_CHAIN' }))).toBe(false)
+  expect(isBrokenTls(failure('connect ECONNREFUSED 127.0.0.1:1', { code: 'ECONNREFUSED' }))).toBe(false)
 })
 
 it('tells the words of OpenSSL without its addresses and file names', () => {

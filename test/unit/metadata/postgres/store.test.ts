@@ -60,6 +60,7 @@ describe('errors of PostgreSQL', () => {
     ['57P01', 'metadata-unavailable', 'retry'],
     ['ECONNREFUSED', 'metadata-unavailable', 'retry'],
     ['DEPTH_ZERO_SELF_SIGNED_CERT', 'metadata-tls', 'fatal'],
+    ['ERR_SSL_CIPHER_OPERATION_FAILED', 'metadata-unavailable', 'retry'],
     ['23505', 'metadata-statement-failed', 'fatal'],
   ])('%s is %s, %s', (code, expected, next) => {
     expect(explain(databaseError(code), 'postgres://a@h/d')).toMatchObject({ code: expected, next })
@@ -80,6 +81,8 @@ describe('errors of PostgreSQL', () => {
       ['57P01', '08006', 'ECONNRESET', '40P01', '40001', '23505'].map(code => kindOf(databaseError(code))),
     ).toEqual(['lost', 'lost', 'lost', 'conflict', 'conflict', 'other'])
     expect(kindOf(new Error('Connection terminated unexpectedly'))).toBe('lost')
+    // What was sent over it may have been a COMMIT that was carried out.
+    expect(kindOf(databaseError('ERR_SSL_SSL/TLS_ALERT_BAD_RECORD_MAC'))).toBe('lost')
     const ours = new Error('halfway')
     expect([explain(ours, 'p'), explain('text', 'p')]).toEqual([ours, 'text'])
   })
