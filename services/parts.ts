@@ -8,6 +8,7 @@ import {
   type QueueConfig,
   storeOptionsOf,
 } from '../shared/config/config.ts'
+import type { TaskResult } from '../shared/flow.ts'
 import type { MergePolicy } from '../shared/iceberg/plan-manifests.ts'
 import type { MetadataStore } from '../shared/metadata/metadata-store.ts'
 import { openPostgresMetadataStore } from '../shared/metadata/postgres/store.ts'
@@ -20,7 +21,6 @@ import { AppError } from '../shared/runtime/errors.ts'
 import type { Runtime } from '../shared/runtime/runtime.ts'
 import { openConvertPool } from './converter/convert-pool.ts'
 import type { ConvertRequest, ThreadStores } from './converter/convert-request.ts'
-import type { ConvertedTask } from './converter/run-task.ts'
 import type { Problem, Report } from './progress.ts'
 import type { Stage } from './stages.ts'
 
@@ -35,7 +35,7 @@ export interface Parts {
   readonly topicStores: ReadonlyMap<string, ObjectStore>
   readonly catalogs: ReadonlyMap<string, Catalog>
   /** At most `workers` at once. */
-  readonly convert: (request: ConvertRequest) => Promise<ConvertedTask>
+  readonly convert: (request: ConvertRequest) => Promise<TaskResult>
   readonly workers: number
   /** Those that this process runs. */
   readonly stages: ReadonlySet<Stage>

@@ -2,7 +2,7 @@
  * The values that the stages hand on, in flow order:
  * SegmentRef → ConvertTask → ConvertedFile → TaskResult → RenderedSnapshot → CommitOutcome.
  */
-import type { DataFile } from './iceberg/data-file.ts'
+import type { PartitionValue } from './iceberg/partition-spec.ts'
 
 /** Found by discovery: one `.kfs` object with its index, identified for good by size and ETag. */
 export interface SegmentRef {
@@ -76,7 +76,13 @@ export interface SliceAccount {
 /** A Parquet file that a converter uploaded, for the table itself or for its dead-letter table. */
 export interface ConvertedFile {
   readonly target: 'rows' | 'dead_letters'
-  readonly file: DataFile
+  readonly path: string
+  readonly specId: number
+  readonly partition: readonly PartitionValue[]
+  readonly recordCount: bigint
+  readonly fileSizeBytes: bigint
+  /** Avro encoding of the `data_file` struct of a manifest entry of this spec: a tenth of what its statistics take as objects. */
+  readonly encoded: Uint8Array
 }
 
 /** Dead letters of one slice with one error code. */

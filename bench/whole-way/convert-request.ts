@@ -1,4 +1,5 @@
 /** The request that a worker would get for a task of the bench's table. */
+
 import { join } from 'node:path'
 import type { ConvertRequest } from '../../services/converter/convert-request.ts'
 import { deadLetterFields } from '../../services/dead-letter/dead-letter-columns.ts'
@@ -6,6 +7,7 @@ import { type MetadataMode, metadataFields } from '../../shared/decode/kafka-met
 import type { TaskSlice } from '../../shared/flow.ts'
 import { assignFreshIds } from '../../shared/iceberg/assign-ids.ts'
 import type { Schema } from '../../shared/iceberg/schema.ts'
+import { divideWorkerMemory } from '../../shared/runtime/worker-memory.ts'
 
 /** As a table without partitioning would be converted, everything else by default. */
 export function requestFor(
@@ -44,6 +46,7 @@ export function requestFor(
       dlqMaxRatio: 0,
       onSourceGap: 'stop',
       maxOpenPartitions: 1,
+      memory: divideWorkerMemory(),
     },
   }
 }

@@ -3,6 +3,7 @@ import type { ConvertTask } from '../../shared/flow.ts'
 import type { TableDetail } from '../../shared/metadata/metadata-store.ts'
 import { AppError, invariant } from '../../shared/runtime/errors.ts'
 import { runLoop } from '../../shared/runtime/loop.ts'
+import { divideWorkerMemory } from '../../shared/runtime/worker-memory.ts'
 import { factsOf, type Parts, problemOf } from '../parts.ts'
 import { type DeclaredTable, fieldOptionsById } from '../tables/declare-table.ts'
 import type { TableSet } from '../tables/table-set.ts'
@@ -137,6 +138,7 @@ function requestOf(
       dlqMode: config.dlqMode,
       dlqMaxRatio: config.dlqMaxRatio,
       onSourceGap: config.onSourceGap,
+      memory: divideWorkerMemory(parts.config.limits.workerMemoryBytes),
       maxOpenPartitions: parts.config.limits.maxOpenPartitions,
     },
   }

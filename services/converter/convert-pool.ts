@@ -3,12 +3,12 @@
  * task that it had; the next request gets a new thread.
  */
 import { Worker } from 'node:worker_threads'
+import type { TaskResult } from '../../shared/flow.ts'
 import { AppError, invariant } from '../../shared/runtime/errors.ts'
 import { siblingModule } from '../../shared/runtime/module-url.ts'
 import type { Runtime } from '../../shared/runtime/runtime.ts'
 import { systemRuntime } from '../../shared/runtime/system-runtime.ts'
 import type { ConvertReply, ConvertRequest, ThreadStores } from './convert-request.ts'
-import type { ConvertedTask } from './run-task.ts'
 
 /** JavaScript heap of one thread, in MB; column buffers and WebAssembly lie outside it. */
 const THREAD_HEAP_MB = 512
@@ -19,7 +19,7 @@ export const MAX_CONVERSION_MS = 30 * 60_000
 
 export interface ConvertPool {
   /** At most `size` at once; callers keep to it. */
-  convert(request: ConvertRequest): Promise<ConvertedTask>
+  convert(request: ConvertRequest): Promise<TaskResult>
   close(): Promise<void>
 }
 

@@ -1,9 +1,8 @@
 /** What the main thread and a conversion thread say to each other: plain data that a structured clone keeps. */
-import type { ConvertTask } from '../../shared/flow.ts'
+import type { ConvertTask, TaskResult } from '../../shared/flow.ts'
 import type { OpenStoreOptions } from '../../shared/object-store/open-object-store.ts'
 import type { NextStep } from '../../shared/runtime/errors.ts'
 import type { ConvertSettings, ConvertTarget } from './convert-task.ts'
-import type { ConvertedTask } from './run-task.ts'
 
 /** A store that the thread opens for itself. Credentials travel in memory only. */
 export interface StoreToOpen {
@@ -26,7 +25,7 @@ export interface ConvertRequest {
 }
 
 export type ConvertReply =
-  | { readonly kind: 'converted'; readonly result: ConvertedTask }
+  | { readonly kind: 'converted'; readonly result: TaskResult }
   | {
       readonly kind: 'failed'
       readonly code: string

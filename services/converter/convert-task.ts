@@ -23,24 +23,15 @@ import type { ParquetCompression } from '../../shared/parquet/parquet-writer.ts'
 import { AppError } from '../../shared/runtime/errors.ts'
 import { mapBounded } from '../../shared/runtime/map-bounded.ts'
 import type { Runtime } from '../../shared/runtime/runtime.ts'
+import { moreMemoryAdvice, type WorkerMemory } from '../../shared/runtime/worker-memory.ts'
 import { type ReadBatch, readBatches, type SegmentBuffers } from '../../shared/segment/segment-reader.ts'
 import { createDeadLetterColumns, type DeadLetterColumns } from '../dead-letter/dead-letter-columns.ts'
 import { createDeadLetterTally, type DeadLetterTally } from '../dead-letter/dead-letter-tally.ts'
 import { openPartitionWriters, type PartitionWriters } from './partition-writers.ts'
 import { accountSlice, type SliceAccounting } from './slice-account.ts'
 
-/**
- * Rows and bytes of one column batch: large enough for the Parquet writer, small enough for memory. What a batch weighs is held several
- * times: in the decoder's buffers, as it waits for its row group, and as garbage that has not been collected. At 48 MiB, 64 open files
- * and many dead letters took a worker past 1 GB; at 16 MiB they do not, in the same time.
- */
+/** Rows of one column batch; its bytes are bounded by `WorkerMemory`. */
 const MAX_BATCH_ROWS = 262_144
-const MAX_BATCH_BYTES = 16 * 1024 * 1024
-/** Dead letters are buffered to this many bytes before they go to their writer. */
-const MAX_DEAD_LETTER_BATCH_BYTES = 8 * 1024 * 1024
-/** What the open files of a task may hold in memory: its rows, and beside them its dead letters. */
-const MAX_BUFFERED_BYTES = 160 * 1024 * 1024
-const MAX_BUFFERED_DEAD_LETTER_BYTES = 48 * 1024 * 1024
 const MAX_CONCURRENT_RECHECKS = 8
 
 /** A table as a converter needs it; plain data, so that it travels to a worker thread. */
@@ -64,6 +55,7 @@ export interface ConvertSettings {
   readonly dlqMaxRatio: number
   readonly onSourceGap: 'continue' | 'stop'
   readonly maxOpenPartitions: number
+  readonly memory: WorkerMemory
 }
 
 export interface ConvertContext {
@@ -87,7 +79,8 @@ export function createDecoder(rows: ConvertTarget, settings: ConvertSettings, ar
     metadataMode: settings.metadataColumns,
     maxRows: MAX_BATCH_ROWS,
     // A file is closed between two batches, so they are no larger than the file is to be.
-    maxBytes: Math.min(MAX_BATCH_BYTES, settings.targetFileBytes),
+    maxBytes: Math.min(settings.memory.batchBytes, settings.targetFileBytes),
+    maxRecordBytes: settings.memory.recordBytes,
     arena,
   })
 }
@@ -136,15 +129,15 @@ function startConversion(
   context: ConvertContext,
 ): Conversion {
   const { settings, decoder, runtime } = context
-  const { compression, targetFileBytes, maxOpenPartitions } = settings
-  const limits = { compression, targetFileBytes, maxOpenPartitions }
+  const { compression, targetFileBytes, maxOpenPartitions, memory } = settings
+  const limits = { compression, targetFileBytes, maxOpenPartitions, rowGroupBytes: memory.rowGroupBytes }
   const rows = openPartitionWriters(
-    { ...context.rows, ...limits, maxBufferedBytes: MAX_BUFFERED_BYTES },
+    { ...context.rows, ...limits, maxBufferedBytes: memory.bufferedBytes },
     context.warehouse,
     claim.token,
   )
   const letters = openPartitionWriters(
-    { ...context.deadLetters, ...limits, maxBufferedBytes: MAX_BUFFERED_DEAD_LETTER_BYTES },
+    { ...context.deadLetters, ...limits, maxBufferedBytes: memory.bufferedDeadLetterBytes },
     context.warehouse,
     claim.token,
   )
@@ -165,7 +158,7 @@ function startConversion(
     tally,
     flushRows,
     flushDeadLetters: async () => {
-      if (columns.sizeBytes >= MAX_DEAD_LETTER_BATCH_BYTES) await flushDeadLetters()
+      if (columns.sizeBytes >= memory.deadLetterBatchBytes) await flushDeadLetters()
     },
     keepDeadLetter({ records }, index, failure, slice) {
       const { topic, partition } = slice
@@ -176,7 +169,7 @@ function startConversion(
       await flushRows()
       await flushDeadLetters()
       const finished = async (writers: PartitionWriters, target: ConvertedFile['target']) =>
-        (await writers.finish()).map(file => ({ target, file }))
+        (await writers.finish()).map(file => ({ target, ...file }))
       return [...(await finished(rows, 'rows')), ...(await finished(letters, 'dead_letters'))]
     },
     abort() {
@@ -196,13 +189,15 @@ async function convertSlice(slice: TaskSlice, conversion: Conversion): Promise<S
     account.advance(to, 'source_gap')
   }
   try {
-    // The next segment is fetched while this one is converted.
-    let next = fetchSegment(context.source, slice.segments[0])
+    let fetched: Promise<Uint8Array> | undefined
     for (const [position, segment] of slice.segments.entries()) {
-      const bytes = await next
-      next = fetchSegment(context.source, slice.segments[position + 1])
-      next.catch(() => undefined)
-      if (bytes === undefined) break
+      const bytes = await (fetched ?? fetchSegment(segment, context))
+      // The next segment is fetched while this one is converted, where both fit.
+      const next = slice.segments[position + 1]
+      const fits =
+        next !== undefined && segment.sizeBytes + next.sizeBytes <= context.settings.memory.segmentBytes
+      fetched = fits ? fetchSegment(next, context) : undefined
+      fetched?.catch(() => undefined)
       noteGap(segment.baseOffset)
       await convertSegment(bytes, segment, { slice, account, conversion })
       conversion.tally.refuseCertainFlood()
@@ -236,8 +231,10 @@ async function convertSegment(
   { slice, account, conversion }: SliceInHand,
 ): Promise<void> {
   const { startOffset, endOffset } = slice
-  const { buffers } = conversion.context
-  for (const batch of readBatches(bytes, { key: segment.key, startOffset, endOffset, buffers })) {
+  const { buffers, settings } = conversion.context
+  const maxBatchBytes = settings.memory.decompressedBatchBytes
+  const batches = readBatches(bytes, { key: segment.key, startOffset, endOffset, buffers, maxBatchBytes })
+  for (const batch of batches) {
     const { baseOffset, lastOffset } = batch.header
     if (account.nextOffset > startOffset && baseOffset < account.nextOffset)
       throw segmentsOverlap(segment, baseOffset, account.nextOffset)
@@ -261,8 +258,12 @@ async function convertBatch(batch: DataBatch, { slice, account, conversion }: Sl
   }
   let from = firstRecord
   while (from < endRecord) {
-    from = decoder.append(records, slice, from, endRecord, onFailure)
-    if (from < endRecord) await conversion.flushRows()
+    // In steps of what one batch of dead letters holds: all of them may fail.
+    const to = endOfStep(records, from, endRecord, settings.memory.deadLetterBatchBytes)
+    const next = decoder.append(records, slice, from, to, onFailure)
+    if (next < to) await conversion.flushRows()
+    await conversion.flushDeadLetters()
+    from = next
   }
   tally.seen(endRecord - firstRecord)
   account.batch({
@@ -272,15 +273,25 @@ async function convertBatch(batch: DataBatch, { slice, account, conversion }: Sl
     failed,
     failedAs: settings.dlqMode === 'skip' ? 'skipped' : 'dead_letter',
   })
-  await conversion.flushDeadLetters()
+}
+
+/** The end of a step from `from` of about `maxBytes` of records: at least one record, at most up to `endRecord`. */
+function endOfStep(
+  { headersEnds }: DataBatch['records'],
+  from: number,
+  endRecord: number,
+  maxBytes: number,
+): number {
+  const endByte = (headersEnds[from] ?? 0) + maxBytes
+  let end = endRecord
+  while (end - from > 1 && (headersEnds[end - 1] ?? 0) > endByte) end = from + ((end - from) >>> 1)
+  return end
 }
 
 /** `If-Match` on what was planned: a segment that changed or went since then is planned afresh, not converted. */
-async function fetchSegment(
-  source: ObjectStore,
-  segment: SegmentRef | undefined,
-): Promise<Uint8Array | undefined> {
-  if (segment === undefined) return undefined
+async function fetchSegment(segment: SegmentRef, { source, settings }: ConvertContext): Promise<Uint8Array> {
+  const { segmentBytes } = settings.memory
+  if (segment.sizeBytes > segmentBytes) throw segmentTooLarge(segment, segmentBytes)
   try {
     return await source.get(segment.key, { ifMatch: segment.etag })
   } catch (error) {
@@ -290,6 +301,15 @@ async function fetchSegment(
       throw segmentMoved('segment-gone', segment, error)
     throw error
   }
+}
+
+function segmentTooLarge({ key, sizeBytes }: SegmentRef, maxBytes: number): AppError {
+  return new AppError({
+    code: 'segment-too-large',
+    next: 'park',
+    message: `Fetching segment ${key}: expected at most ${maxBytes} bytes, which is what a worker may hold of segments, found ${sizeBytes}. ${moreMemoryAdvice(sizeBytes, maxBytes)}`,
+    details: { key, sizeBytes, maxBytes },
+  })
 }
 
 /** Just before the commit: what was converted is still what the broker shows. */

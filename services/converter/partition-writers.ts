@@ -8,7 +8,8 @@
 
 import type { ColumnBatch } from '../../shared/columns/column.ts'
 import { takeRows } from '../../shared/columns/take-rows.ts'
-import type { DataFile } from '../../shared/iceberg/data-file.ts'
+import type { ConvertedFile } from '../../shared/flow.ts'
+import { encodeDataFile } from '../../shared/iceberg/data-file-avro.ts'
 import { dataFilePath } from '../../shared/iceberg/locations.ts'
 import { partitionPath } from '../../shared/iceberg/partition-path.ts'
 import type { PartitionSpec, PartitionValue } from '../../shared/iceberg/partition-spec.ts'
@@ -33,16 +34,20 @@ export interface WriterSettings {
   readonly targetFileBytes: number
   readonly maxOpenPartitions: number
   readonly maxBufferedBytes: number
+  readonly rowGroupBytes?: number
 }
 
 export interface PartitionWriters {
   /** Takes all it needs of the batch before it resolves. */
   write(batch: ColumnBatch): Promise<void>
   /** Finishes and uploads what is still open; the data files in the order in which they were finished. */
-  finish(): Promise<readonly DataFile[]>
+  finish(): Promise<readonly FinishedFile[]>
   /** Releases memory after a failure; nothing more is uploaded. */
   abort(): void
 }
+
+/** Its statistics are held encoded only: as objects, those of many files of a thousand columns outweigh the files. */
+export type FinishedFile = Omit<ConvertedFile, 'target'>
 
 interface OpenWriter {
   readonly key: string
@@ -56,7 +61,7 @@ export function openPartitionWriters(
   claimToken: string,
 ): PartitionWriters {
   const open = new Map<string, OpenWriter>()
-  const files: DataFile[] = []
+  const files: FinishedFile[] = []
   let filesNamed = 0
 
   async function append(partition: readonly PartitionValue[], batch: ColumnBatch): Promise<void> {
@@ -68,7 +73,11 @@ export function openPartitionWriters(
       target = {
         key,
         partition,
-        writer: createParquetWriter({ schema: settings.schema, compression: settings.compression }),
+        writer: createParquetWriter({
+          schema: settings.schema,
+          compression: settings.compression,
+          ...(settings.rowGroupBytes !== undefined && { rowGroupBytes: settings.rowGroupBytes }),
+        }),
       }
       open.set(key, target)
     }
@@ -97,15 +106,16 @@ export function openPartitionWriters(
       outcome.kind === 'written',
       `the data file ${path} exists already, though its claim token is new`,
     )
-    files.push({
+    const { spec, schema } = settings
+    const finished = {
       path,
-      specId: settings.spec.specId,
+      specId: spec.specId,
       partition: target.partition,
       recordCount: file.recordCount,
       fileSizeBytes: BigInt(file.bytes.byteLength),
-      metrics: file.metrics,
-      splitOffsets: file.splitOffsets,
-    })
+    }
+    const { metrics, splitOffsets } = file
+    files.push({ ...finished, encoded: encodeDataFile({ ...finished, metrics, splitOffsets }, spec, schema) })
   }
 
   return {

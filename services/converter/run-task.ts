@@ -5,7 +5,7 @@
  * A crash before the commit leaves a claim that runs out, after which any worker takes the task again; a crash after it, nothing.
  */
 import type { Claim, ConvertTask, TaskResult } from '../../shared/flow.ts'
-import type { MetadataStore, NewDataFile, TaskFailure } from '../../shared/metadata/metadata-store.ts'
+import type { MetadataStore, TaskFailure } from '../../shared/metadata/metadata-store.ts'
 import { AppError } from '../../shared/runtime/errors.ts'
 import { aborted } from '../../shared/runtime/loop-group.ts'
 import type { Runtime } from '../../shared/runtime/runtime.ts'
@@ -16,13 +16,8 @@ const FIRST_RETRY_DELAY_MS = 500
 /** Claims are extended this many times within a lease, so that one lost extension does not lose the claim. */
 const EXTENSIONS_PER_LEASE = 3
 
-/** What a conversion hands back: the result, its files already encoded for the manifest. */
-export interface ConvertedTask extends Omit<TaskResult, 'files'> {
-  readonly files: readonly NewDataFile[]
-}
-
 /** Converts one task; runs in a worker thread, or in this one for a reproducible run. */
-export type Convert = (task: ConvertTask, claim: Claim) => Promise<ConvertedTask>
+export type Convert = (task: ConvertTask, claim: Claim) => Promise<TaskResult>
 
 export interface TaskRunnerContext {
   readonly metadata: MetadataStore

@@ -2,7 +2,7 @@
  * Where column buffers live: blocks cut from a few large chunks, 64-byte aligned, each followed by padding, so that kernels may
  * read and write a little past the end. Chunks come from one function, so that WebAssembly memory can stand behind them.
  *
- * Blocks are never given back to the system: a released block serves the next request of its size, because fresh pages cost
+ * Blocks are not given back to the system one by one: a released block serves the next request of its size, because fresh pages cost
  * more than anything that decoders do with them. Content of a block is undefined: whoever allocates writes before reading.
  */
 import { AppError, invariant } from '../runtime/errors.ts'
@@ -21,6 +21,8 @@ export interface Arena {
   allocate(byteLength: number): Uint8Array
   /** Gives a block back for reuse. Whoever still holds a view of it will see other data. */
   release(block: Uint8Array): void
+  /** Forgets its chunks where they are more than `maxBytes`. Only once every block has been released. */
+  trim(maxBytes: number): void
   /** Bytes taken from the system. */
   readonly reservedBytes: number
 }
@@ -33,6 +35,7 @@ export interface ArenaOptions {
 
 export function createArena(options: ArenaOptions = {}): Arena {
   const maxBytes = options.maxBytes ?? MAX_ARENA_BYTES
+  const largestChunkBytes = Math.min(LARGEST_CHUNK_BYTES, Math.max(FIRST_CHUNK_BYTES, maxBytes / 8))
   const newChunk = options.newChunk ?? (byteLength => new Uint8Array(new ArrayBuffer(byteLength)))
   const freeBlocks = new Map<number, Uint8Array[]>()
   let chunk: Uint8Array = new Uint8Array(0)
@@ -41,21 +44,22 @@ export function createArena(options: ArenaOptions = {}): Arena {
   let nextChunkBytes = FIRST_CHUNK_BYTES
 
   function takeChunk(minBytes: number): void {
-    const byteLength = Math.max(minBytes, nextChunkBytes)
+    // Near the limit a chunk is as small as it can be.
+    const byteLength = Math.max(minBytes, Math.min(nextChunkBytes, maxBytes - reservedBytes))
     if (reservedBytes + byteLength > maxBytes) {
       throw new AppError({
         code: 'column-memory-exceeded',
         next: 'park',
         message:
           `Growing column buffers: ${reservedBytes} bytes are in use, ${byteLength} more are needed, and the limit is ${maxBytes}. ` +
-          'A single record probably expands to far more column data than its text; lower the batch size or skip the record.',
+          'A single record probably expands to far more column data than its text: give workers more memory (limits.worker_memory) and resume the partition, or pass over the record with skip-to.',
         details: { reservedBytes, neededBytes: byteLength, maxBytes },
       })
     }
     chunk = newChunk(byteLength)
     used = 0
     reservedBytes += byteLength
-    nextChunkBytes = Math.min(nextChunkBytes * 2, LARGEST_CHUNK_BYTES)
+    nextChunkBytes = Math.min(nextChunkBytes * 2, largestChunkBytes)
   }
 
   return {
@@ -77,6 +81,14 @@ export function createArena(options: ArenaOptions = {}): Arena {
       const blocks = freeBlocks.get(block.length)
       if (blocks === undefined) freeBlocks.set(block.length, [block])
       else blocks.push(block)
+    },
+    trim(maxBytes) {
+      if (reservedBytes <= maxBytes) return
+      freeBlocks.clear()
+      chunk = new Uint8Array(0)
+      used = 0
+      reservedBytes = 0
+      nextChunkBytes = FIRST_CHUNK_BYTES
     },
     get reservedBytes() {
       return reservedBytes

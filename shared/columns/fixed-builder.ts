@@ -16,7 +16,7 @@ export interface BuilderField<T> {
   readonly type: T
 }
 
-const SMALLEST_CAPACITY = 1024
+const SMALLEST_CAPACITY = 64
 const LOW_64_BITS = (1n << 64n) - 1n
 
 /** Bytes per slot; 0 for boolean, which takes one bit. */

@@ -12,7 +12,7 @@ export type VariableType = VariableColumn['type']
 
 /** Offsets are 32-bit. */
 export const MAX_VALUES_BYTES = 2 ** 31 - 1
-const SMALLEST_VALUES_BYTES = 4096
+const SMALLEST_VALUES_BYTES = 512
 
 const utf8Encoder = new TextEncoder()
 

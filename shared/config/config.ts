@@ -153,6 +153,8 @@ export const MAX_WORKERS = 256
 export interface LimitsConfig {
   /** Worker threads that convert; without it one per CPU core. */
   readonly workers?: number
+  /** What one worker may hold at most; divided in `shared/runtime/worker-memory.ts`. */
+  readonly workerMemoryBytes: number
   /** Parquet writers that one task keeps open at once, one per partition value. */
   readonly maxOpenPartitions: number
   /** Failed attempts, or workers lost in a row, after which a task is parked. */

@@ -3,7 +3,9 @@
  * It holds shapes and single values; what needs several places at once (references, columns, partitioning) is in `check-*.ts`.
  * Every key, default and range here is documented in docs/configuration.md; a test compares the two.
  */
+
 import { z } from 'zod'
+import { MAX_WORKER_MEMORY_BYTES, MIN_WORKER_MEMORY_BYTES } from '../runtime/worker-memory.ts'
 import { fieldKeys, fieldSchema, MAX_FIELDS_PER_STRUCT, typeKeys } from './column-schema.ts'
 import { MAX_WORKERS } from './config.ts'
 import {
@@ -243,6 +245,12 @@ export const tableSchema = z
 
 export const limitsSchema = z.strictObject({
   workers: integer(1, MAX_WORKERS, 'Worker threads that convert; one per CPU core unless told.').optional(),
+  worker_memory: size(
+    MIN_WORKER_MEMORY_BYTES,
+    MAX_WORKER_MEMORY_BYTES,
+    '256MiB to 16GiB',
+    'What one worker may hold at most, beside what the process takes without any; the bounds on segments, batches, records and open files are shares of it.',
+  ).prefault('1GiB'),
   max_open_partitions: integer(
     1,
     4096,

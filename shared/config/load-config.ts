@@ -231,6 +231,7 @@ function buildConfig(file: FileShape, tables: readonly CheckedTable[], baseFolde
     ...buildTables(file.tables, tables, { catalogNames, baseFolder }),
     limits: {
       ...(limits.workers !== undefined && { workers: limits.workers }),
+      workerMemoryBytes: limits.worker_memory,
       maxOpenPartitions: limits.max_open_partitions,
       maxTaskAttempts: limits.max_task_attempts,
       maxTasksInFlight: limits.max_tasks_in_flight,

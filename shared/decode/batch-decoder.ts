@@ -8,7 +8,8 @@ import { type Arena, createArena } from '../columns/arena.ts'
 import { createBatchBuilder } from '../columns/batch-builder.ts'
 import type { ColumnBatch } from '../columns/column.ts'
 import type { Schema } from '../iceberg/schema.ts'
-import { invariant } from '../runtime/errors.ts'
+import { AppError, invariant } from '../runtime/errors.ts'
+import { moreMemoryAdvice } from '../runtime/worker-memory.ts'
 import type { RecordSlices } from '../segment/record-slices.ts'
 import type { FieldOptionsById, UnknownFields } from './field-options.ts'
 import { createJsonDecoder } from './json-decoder.ts'
@@ -33,6 +34,8 @@ export interface BatchDecoderOptions {
   readonly maxRows: number
   /** The batch is full once its buffers hold this many bytes; it may go over by what one chunk of records adds. */
   readonly maxBytes: number
+  /** The most that the column data of one record may weigh; `MAX_BATCH_BYTES` unless given. */
+  readonly maxRecordBytes?: number
   /** One of its own unless given; decoders that do not work at the same time may share one and `release` in between. */
   readonly arena?: Arena
 }
@@ -63,6 +66,9 @@ export const MAX_BATCH_BYTES = 1024 ** 3
 /** Records between two looks at the size of the batch: so many, or so many bytes of values. */
 const CHUNK_RECORDS = 4096
 const CHUNK_BYTES = 512 * 1024
+/** Or so many that their column data comes to this if all are null: rows of a wide table weigh more than their text. */
+const CHUNK_COLUMN_BYTES = 4 * 1024 * 1024
+const ROWS_WEIGHED = 64
 
 export function createBatchDecoder(options: BatchDecoderOptions): BatchDecoder {
   const { schema, metadataMode, maxRows } = options
@@ -74,7 +80,10 @@ export function createBatchDecoder(options: BatchDecoderOptions): BatchDecoder {
   const metadataWriter = createMetadataWriter(metadata.columns)
   const decoder: RecordDecoder =
     options.format === 'raw' ? createRawDecoder(user) : createJsonDecoder({ ...options, builder: user })
-  const rowRecords = new Int32Array(CHUNK_RECORDS)
+  const maxRecordBytes = options.maxRecordBytes ?? MAX_BATCH_BYTES
+  const emptyRowBytes = (user.sizeBytes(ROWS_WEIGHED) + metadata.sizeBytes(ROWS_WEIGHED)) / ROWS_WEIGHED
+  const chunkRecords = Math.max(1, Math.min(CHUNK_RECORDS, Math.floor(CHUNK_COLUMN_BYTES / emptyRowBytes)))
+  const rowRecords = new Int32Array(chunkRecords)
   let rowCount = 0
   let sizeBytes = 0
   let isTaken = false
@@ -95,6 +104,16 @@ export function createBatchDecoder(options: BatchDecoderOptions): BatchDecoder {
     sizeBytes = user.sizeBytes(rowCount) + metadata.sizeBytes(rowCount)
   }
 
+  function recordTooLarge(slices: RecordSlices, { topic, partition }: RecordSource, index: number): AppError {
+    const offset = slices.baseOffset + BigInt(slices.offsetDeltas[index] ?? 0)
+    return new AppError({
+      code: 'record-too-large',
+      next: 'park',
+      message: `Decoding ${topic}-${partition} offset ${offset}: expected at most ${maxRecordBytes} bytes of column data, found ${sizeBytes}. ${moreMemoryAdvice(sizeBytes, maxRecordBytes)}`,
+      details: { topic, partition, offset, sizeBytes, maxBytes: maxRecordBytes },
+    })
+  }
+
   function forget() {
     rowCount = 0
     sizeBytes = 0
@@ -106,8 +125,12 @@ export function createBatchDecoder(options: BatchDecoderOptions): BatchDecoder {
       invariant(!isTaken, 'a batch decoder is reset before more is appended')
       let next = from
       while (next < to && rowCount < maxRows && (sizeBytes < maxBytes || rowCount === 0)) {
-        const end = chunkEnd(slices, next, Math.min(to, next + maxRows - rowCount))
+        const end = chunkEnd(slices, next, Math.min(to, next + Math.min(chunkRecords, maxRows - rowCount)))
+        // A large record does not come on top of a batch that is large already.
+        const valueBytes = (slices.valueEnds[end - 1] ?? 0) - (slices.valueStarts[next] ?? 0)
+        if (rowCount > 0 && valueBytes > CHUNK_BYTES && sizeBytes + valueBytes > maxBytes) return next
         appendChunk(slices, source, { from: next, to: end }, onFailure)
+        if (sizeBytes > maxRecordBytes) throw recordTooLarge(slices, source, next)
         next = end
       }
       return next
@@ -141,11 +164,10 @@ export function createBatchDecoder(options: BatchDecoderOptions): BatchDecoder {
   }
 }
 
-/** The end of a chunk that begins at `from`: at least one record, at most `limit`. */
+/** The end of a chunk that begins at `from`: at least one record, no further than `limit`. */
 function chunkEnd(slices: RecordSlices, from: number, limit: number): number {
   const first = slices.valueStarts[from] ?? 0
-  const lastCandidate = Math.min(limit, from + CHUNK_RECORDS)
   let end = from + 1
-  while (end < lastCandidate && (slices.valueEnds[end] ?? 0) - first <= CHUNK_BYTES) end++
+  while (end < limit && (slices.valueEnds[end] ?? 0) - first <= CHUNK_BYTES) end++
   return end
 }

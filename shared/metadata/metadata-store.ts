@@ -8,6 +8,7 @@
 import type {
   AccountedRange,
   Claim,
+  ConvertedFile,
   ConvertTask,
   DeadLetterCount,
   SegmentRef,
@@ -182,16 +183,7 @@ export type ClaimOutcome =
   | { readonly kind: 'lost' }
 
 /** A file as the database keeps it: the manifest's `data_file` struct stays encoded, since status and snapshot change around it. */
-export interface NewDataFile {
-  readonly target: 'rows' | 'dead_letters'
-  readonly path: string
-  readonly specId: number
-  readonly partition: readonly PartitionValue[]
-  readonly recordCount: bigint
-  readonly fileSizeBytes: bigint
-  /** Avro encoding of the `data_file` struct of a manifest entry of this spec. */
-  readonly encoded: Uint8Array
-}
+export type NewDataFile = ConvertedFile
 
 export interface TaskCommit {
   readonly claim: Pick<Claim, 'taskId' | 'token'>

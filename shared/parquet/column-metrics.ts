@@ -22,6 +22,7 @@ interface LeafMetrics {
 }
 
 export interface MetricsCollector {
+  readonly leafCount: number
   add(batch: ColumnBatch): void
   finish(columnSizes: ReadonlyMap<number, bigint>): ColumnMetrics
 }
@@ -29,6 +30,9 @@ export interface MetricsCollector {
 export function createMetricsCollector(): MetricsCollector {
   const leaves = new Map<number, LeafMetrics>()
   return {
+    get leafCount() {
+      return leaves.size
+    },
     add(batch) {
       for (const column of batch.columns) addColumn(leaves, column, undefined, false)
     },

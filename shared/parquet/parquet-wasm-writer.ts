@@ -7,7 +7,7 @@
  * Merging small batches before encoding gains under 10 % at 2,000 rows and nothing at 8,000 and more, so each batch stays a message
  * of its own.
  *
- * Memory: a writer holds what was appended since its last row group, plus its encoded row groups. Each thread keeps one buffer of a row
+ * Memory: a writer holds what was appended since its last row group, its encoded row groups, and statistics of each column. Each thread keeps one buffer of a row
  * group's size for the next writer that needs one. An encode adds about three times `rowGroupBytes` in WebAssembly memory, once per
  * thread: that memory is reused by all writers and never shrinks.
  */
@@ -42,6 +42,12 @@ const MAX_BATCH_BYTES = 1024 * 1024 * 1024
 /** Buffers are reserved in such steps, so that the writers of different schemas can use each other's; larger ones are not kept. */
 const SPARE_STEP_BYTES = 1024 * 1024
 const MAX_SPARE_BYTES = DEFAULT_ROW_GROUP_BYTES + 8 * SPARE_STEP_BYTES
+/**
+ * About what the JavaScript heap holds of a leaf column: its bounds and its sample for the dictionary, and in each encoded row group
+ * the metadata of its chunk. Of a thousand columns it outweighs the rows of many small files.
+ */
+const BYTES_PER_LEAF = 2048
+const BYTES_PER_CHUNK = 4096
 /** Encoded size over Arrow size that is assumed until a row group tells better. */
 const ASSUMED_RATIO = 0.4
 
@@ -68,6 +74,9 @@ export function createParquetWasmWriter(options: ParquetWriterOptions): ParquetW
   let encodedFrom = 0
   let closed = false
 
+  const statisticsBytes = () =>
+    closed ? 0 : metrics.leafCount * (BYTES_PER_LEAF + parts.length * BYTES_PER_CHUNK)
+
   const flush = (): void => {
     if (!pending.hasRows()) return
     // The choice is made once per file, so that all row groups of a column are written alike.
@@ -85,7 +94,7 @@ export function createParquetWasmWriter(options: ParquetWriterOptions): ParquetW
       return recordCount
     },
     get bufferedBytes() {
-      return pending.usedBytes() + encodedBytes
+      return pending.usedBytes() + encodedBytes + statisticsBytes()
     },
     get estimatedFileBytes() {
       const ratio = encodedFrom === 0 ? ASSUMED_RATIO : encodedBytes / encodedFrom

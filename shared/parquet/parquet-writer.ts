@@ -25,7 +25,7 @@ export interface ParquetFile {
 export interface ParquetWriter {
   /** Rows appended so far. */
   readonly recordCount: bigint
-  /** Memory that this writer holds: waiting rows and encoded row groups. Grows with what was appended, from next to nothing. */
+  /** Memory that this writer holds: waiting rows, encoded row groups and, by estimate, statistics. Grows with what was appended, from next to nothing. */
   readonly bufferedBytes: number
   /** What the file would come to if it were finished now, estimated from the row groups encoded so far: for rolling by size. */
   readonly estimatedFileBytes: number

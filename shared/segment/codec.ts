@@ -83,9 +83,14 @@ export function decompressRecords(
       expected: known ? cause.expected : `valid ${codec} data of at most ${bound} bytes`,
       found: known ? cause.found : errorText(cause),
       cause,
+      // Only who was given a bound of its own can be given another.
+      ...(options.maxBytes !== undefined && bound === options.maxBytes && { advice: TOO_LARGE_ADVICE }),
     })
   }
 }
+
+const TOO_LARGE_ADVICE =
+  'The batch is damaged, or larger than a worker may hold: give workers more memory (limits.worker_memory) and resume the partition, or pass over it with skip-to.'
 
 function errorText(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause)

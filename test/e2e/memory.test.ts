@@ -3,12 +3,13 @@
  * does not raise it. A sample with small tasks and files runs always; `npm run test:long` takes the defaults and hundreds of megabytes.
  */
 import { createCipheriv } from 'node:crypto'
-import { readdir, readFile, rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { landTopic } from '../../services/landing/land.ts'
 import { openObjectStore } from '../../shared/object-store/open-object-store.ts'
 import { systemRuntime } from '../../shared/runtime/system-runtime.ts'
 import { createSeededRuntime } from '../fakes/seeded-runtime.ts'
+import { NOTING_PEAK, peakBytesOf } from './peak-memory.ts'
 import { createWorkspace, type Workspace } from './tidewater-cli.ts'
 
 const MIB = 1024 * 1024
@@ -110,16 +111,9 @@ const SHAPES: readonly Shape[] = [
     : []),
 ]
 
-/** At its end a process notes the most memory that it had, in kibibytes, in a file of its folder. */
-const NOTE_PEAK = `
-import { writeFileSync } from 'node:fs'
-import { isMainThread } from 'node:worker_threads'
-if (isMainThread) process.on('exit', () => writeFileSync('peak-kib', String(process.resourceUsage().maxRSS)))`
-
 let workspace: Workspace
 beforeEach(async () => {
-  const noting = `--import=data:text/javascript,${encodeURIComponent(NOTE_PEAK)}`
-  workspace = await createWorkspace({ NODE_OPTIONS: noting })
+  workspace = await createWorkspace(NOTING_PEAK)
 })
 afterEach(() => workspace.remove())
 
@@ -161,11 +155,11 @@ limits: { workers: 1 }
   )
   const run = await workspace.tidewater(['run', '--once'])
   expect(run.exitCode, run.stderr).toBe(0)
-  const peakKib = Number(await readFile(workspace.path('peak-kib'), 'utf8'))
+  const peak = await peakBytesOf(workspace)
   const status = await workspace.tidewater(['status', '--json'])
   const [{ rows, dead_letters }] = JSON.parse(status.stdout).tables
   expect(rows + dead_letters).toBe(recordCount)
-  return peakKib * 1024
+  return peak
 }
 
 describe.each(SHAPES)('$name', shape => {

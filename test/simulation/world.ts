@@ -7,13 +7,13 @@ import type { Catalog } from '../../catalog-adapters/catalog.ts'
 import { openCatalogs } from '../../catalog-adapters/open-catalogs.ts'
 import type { ConvertRequest } from '../../services/converter/convert-request.ts'
 import { createConverter } from '../../services/converter/converter.ts'
-import type { ConvertedTask } from '../../services/converter/run-task.ts'
 import type { Parts } from '../../services/parts.ts'
 import type { RunOptions } from '../../services/pipeline.ts'
 import { describeProgress } from '../../services/progress.ts'
 import { ALL_STAGES, type Stage } from '../../services/stages.ts'
 import { DEAD_LETTER_SUFFIX } from '../../services/tables/declare-table.ts'
 import type { Config, TableConfig } from '../../shared/config/config.ts'
+import type { TaskResult } from '../../shared/flow.ts'
 import type { MergePolicy } from '../../shared/iceberg/plan-manifests.ts'
 import type { MetadataStore } from '../../shared/metadata/metadata-store.ts'
 import type { ObjectStore } from '../../shared/object-store/object-store.ts'
@@ -228,7 +228,7 @@ export async function createWorld({ seed, config, landing, defect = {} }: WorldO
   }
 }
 
-type Converter = (request: ConvertRequest) => Promise<ConvertedTask>
+type Converter = (request: ConvertRequest) => Promise<TaskResult>
 
 /** A converter takes one task at a time, as a worker thread does. */
 function convertInTurn(converters: readonly Converter[]): Converter {

@@ -10,7 +10,6 @@ import type { MetadataMode } from '../../../shared/decode/kafka-metadata.ts'
 import { metadataFields } from '../../../shared/decode/kafka-metadata.ts'
 import { assignFreshIds } from '../../../shared/iceberg/assign-ids.ts'
 import { partitionSpecOf } from '../../../shared/iceberg/build-partition-spec.ts'
-import { encodeDataFile } from '../../../shared/iceberg/data-file-avro.ts'
 import { metadataFilePath } from '../../../shared/iceberg/locations.ts'
 import { planSnapshot, renderSnapshotObjects } from '../../../shared/iceberg/render-snapshot.ts'
 import type { NestedField } from '../../../shared/iceberg/schema.ts'
@@ -107,7 +106,6 @@ export function createRenderedTable(options: RenderedTableOptions): RenderedTabl
     await writers.write(decoder.take())
     return (await writers.finish()).map(file => ({
       ...file,
-      encoded: encodeDataFile(file, spec, schema),
       addedVersion: table.version,
     }))
   }

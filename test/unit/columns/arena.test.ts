@@ -43,3 +43,15 @@ test('memory may come from elsewhere', () => {
   const arena = createArena({ newChunk: byteLength => new Uint8Array(memory, 0, byteLength) })
   expect(arena.allocate(100).buffer).toBe(memory)
 })
+
+test('trimmed, it forgets its chunks where they are too many, and has its whole limit again', () => {
+  const arena = createArena({ maxBytes: 4 * 1024 * 1024 })
+  const first = arena.allocate(1024 * 1024)
+  arena.release(first)
+  arena.trim(8 * 1024 * 1024)
+  expect(arena.allocate(1024 * 1024)).toBe(first)
+  arena.release(first)
+  arena.trim(1024 * 1024)
+  expect(arena.reservedBytes).toBe(0)
+  expect(arena.allocate(3 * 1024 * 1024).buffer).not.toBe(first.buffer)
+})

@@ -83,6 +83,7 @@ tables:
     properties: { owner: data-team, retention.days: 7, audited: true }
 limits:
   workers: 4
+  worker_memory: 512MiB
   max_open_partitions: 8
   max_task_attempts: 2
   max_tasks_in_flight: 10
@@ -139,6 +140,7 @@ limits:
     })
     expect(config.limits).toEqual({
       workers: 4,
+      workerMemoryBytes: 512 * 1024 * 1024,
       maxOpenPartitions: 8,
       maxTaskAttempts: 2,
       maxTasksInFlight: 10,

@@ -7,6 +7,7 @@ import { type ConvertPool, openConvertPool } from '../../../services/converter/c
 import type { ConvertRequest } from '../../../services/converter/convert-request.ts'
 import { openObjectStore } from '../../../shared/object-store/open-object-store.ts'
 import { systemRuntime } from '../../../shared/runtime/system-runtime.ts'
+import { divideWorkerMemory } from '../../../shared/runtime/worker-memory.ts'
 import { ids, land } from '../../fakes/land-segments.ts'
 
 let folder: string
@@ -69,6 +70,7 @@ beforeEach(async () => {
       dlqMaxRatio: 1,
       onSourceGap: 'continue',
       maxOpenPartitions: 10,
+      memory: divideWorkerMemory(),
     },
   }
 })

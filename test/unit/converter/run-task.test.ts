@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { runTask, type TaskRunnerContext } from '../../../services/converter/run-task.ts'
 import { AppError } from '../../../shared/runtime/errors.ts'
+import { divideWorkerMemory } from '../../../shared/runtime/worker-memory.ts'
 import { ids, land } from '../../fakes/land-segments.ts'
 import { openPipeline, type Pipeline } from '../../fakes/pipeline-fixture.ts'
 
@@ -185,6 +186,7 @@ const SETTINGS = {
   dlqMaxRatio: 1,
   onSourceGap: 'continue',
   maxOpenPartitions: 10,
+  memory: divideWorkerMemory(),
 } as const
 
 function targetOf({ name, location, schemas, specs }: Awaited<ReturnType<Pipeline['declare']>>['rows']) {

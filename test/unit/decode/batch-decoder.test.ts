@@ -56,6 +56,44 @@ describe('filling batches', () => {
     expect(rowsOf(decoder.take())).toEqual([{ n: 1 }, { n: 2 }])
   })
 
+  test('a large record does not come on top of others, but into a batch of its own', () => {
+    const schema = schemaOf(optional('s', { kind: 'string' }))
+    const decoder = decoderOf({ schema, maxBytes: 800_000 })
+    const values = [100, 700_000, 100].map(length => ({ value: `{"s":"${'x'.repeat(length)}"}` }))
+    const slices = recordSlicesOf(values)
+    expect(decoder.append(slices, source, 0, 3, noFailures)).toBe(3)
+    decoder.reset()
+    const many = recordSlicesOf([...values, ...values])
+    expect(decoder.append(many, source, 0, 6, noFailures)).toBe(4)
+    decoder.take()
+    decoder.reset()
+    expect(decoder.append(many, source, 4, 6, noFailures)).toBe(6)
+  })
+
+  test('a record that is larger than one may be is refused with its offset and what it would take', () => {
+    const schema = schemaOf(optional('s', { kind: 'string' }))
+    const decoder = decoderOf({ schema, maxRecordBytes: 1_000_000 })
+    const slices = recordSlicesOf([{ value: '{}' }, { value: `{"s":"${'x'.repeat(2_000_000)}"}` }], 40n)
+    expect(decoder.append(slices, source, 0, 2, noFailures)).toBe(1)
+    decoder.reset()
+    expect(() => decoder.append(slices, source, 1, 2, noFailures)).toThrow(
+      expect.objectContaining({
+        code: 'record-too-large',
+        next: 'park',
+        details: expect.objectContaining({ offset: 41n, maxBytes: 1_000_000 }),
+        message: expect.stringMatching(/2\.0 times the memory \(limits\.worker_memory\)/),
+      }),
+    )
+  })
+
+  test('rows of a wide table are few at a time, though their text is short', () => {
+    const wide = Array.from({ length: 5000 }, (_, i) => optional(`c${i}`, { kind: 'long' }))
+    const arena = createArena({ maxBytes: 32 * 1024 * 1024 })
+    const decoder = decoderOf({ schema: schemaOf(...wide), maxRows: 100_000, maxBytes: 4_000_000, arena })
+    const slices = recordSlicesOf(Array.from({ length: 4000 }, () => ({ value: '{}' })))
+    expect(decoder.append(slices, source, 0, 4000, noFailures)).toBeLessThan(300)
+  })
+
   test('the limit in bytes ends a batch after the chunk that reached it', () => {
     const schema = schemaOf(optional('s', { kind: 'string' }))
     const decoder = decoderOf({ schema, maxBytes: 300_000 })
