@@ -90,6 +90,7 @@ export interface WaitingSegment {
   readonly isSegment: boolean
 }
 
+/** By the clock that is never set back, nor on: times of objects are held against the other one. */
 interface Attention {
   nextPollMs: number
   intervalMs: number
@@ -117,7 +118,7 @@ export function createTablePlanner(context: PlannerContext): TablePlanner {
     const { runtime, settings } = context
     const { state, failures } = await lookForPartitions(before)
     const { partitions } = state
-    const nowMs = runtime.nowMs()
+    const atMs = runtime.monotonicMs()
     const inFlight = movingTasks(state)
     const maxTasks = settings.maxTasksInFlight - inFlight
     // A backlog is not listed again and again while converters catch up with what is planned of it.
@@ -126,11 +127,10 @@ export function createTablePlanner(context: PlannerContext): TablePlanner {
     const due = partitions.filter(
       partition =>
         partition.state === 'active' &&
-        (options.landedBeforeMs !== undefined || attentionTo(partition).nextPollMs <= nowMs),
+        (options.landedBeforeMs !== undefined || attentionTo(partition).nextPollMs <= atMs),
     )
-    const startedMs = runtime.monotonicMs()
     const visits = await mapBounded(due, MAX_CONCURRENT_LISTINGS, partition => visitAlone(partition, options))
-    const listingMs = runtime.monotonicMs() - startedMs
+    const listingMs = runtime.monotonicMs() - atMs
     await noteEnds(visits)
     const pending = visits.map(visited => visited.pending).filter(found => found !== undefined)
     const { plannedTasks, isStale } = await plan(pending, {
@@ -155,11 +155,11 @@ export function createTablePlanner(context: PlannerContext): TablePlanner {
   async function lookForPartitions(
     state: PlanningState,
   ): Promise<{ readonly state: PlanningState; readonly failures: unknown[] }> {
-    const nowMs = context.runtime.nowMs()
-    if (folder.nextPollMs > nowMs) return { state, failures: [] }
+    const atMs = context.runtime.monotonicMs()
+    if (folder.nextPollMs > atMs) return { state, failures: [] }
     const known = new Set(state.partitions.map(partition => partition.partition))
     const { registered, failures } = await registerNewPartitions(context, known)
-    folder.nextPollMs = failures.length > 0 ? 0 : nowMs + folder.intervalMs
+    folder.nextPollMs = failures.length > 0 ? 0 : atMs + folder.intervalMs
     return { state: registered > 0 ? await loadState(context) : state, failures: [...failures] }
   }
 
@@ -171,7 +171,7 @@ export function createTablePlanner(context: PlannerContext): TablePlanner {
     const polls = partitions.map(partition => attentionTo(partition).nextPollMs)
     // Without a partition there is only the folder; with some it is listed along with them.
     const nextMs =
-      (partitions.length === 0 ? folder.nextPollMs : Math.min(...polls)) - context.runtime.nowMs()
+      (partitions.length === 0 ? folder.nextPollMs : Math.min(...polls)) - context.runtime.monotonicMs()
     return Math.min(Math.max(nextMs, pollIntervalMs), context.settings.pollIntervalMaxMs)
   }
 
@@ -206,13 +206,13 @@ export function createTablePlanner(context: PlannerContext): TablePlanner {
 
   async function visit(partition: SourcePartition, options: RoundOptions): Promise<Visit> {
     const { settings, source, runtime } = context
-    const nowMs = runtime.nowMs()
+    const atMs = runtime.monotonicMs()
     const discovery = await discoverPartition({
       store: source,
       topic: partition.topic,
       partition: partition.partition,
       cursor: cursorOf(partition, settings),
-      nowMs,
+      nowMs: runtime.nowMs(),
       settleMs: settings.segmentSettleMs,
       anyConverted: objects => anyConverted(context, partition, objects),
     })
@@ -223,15 +223,15 @@ export function createTablePlanner(context: PlannerContext): TablePlanner {
       inTime === undefined
         ? Math.min(known.intervalMs * 2, settings.pollIntervalMaxMs)
         : settings.pollIntervalMs
-    known.nextPollMs = nowMs + known.intervalMs
+    known.nextPollMs = atMs + known.intervalMs
     if (inTime === undefined) delete known.waitingSinceMs
-    else known.waitingSinceMs ??= nowMs
+    else known.waitingSinceMs ??= atMs
     const end = found === 'moved' ? undefined : newEndOf(partition, discovery)
     return {
       moved: found === 'moved',
       ...(end !== undefined && { end }),
       waiting: waitingOf(partition, discovery, options),
-      ...(inTime !== undefined && { pending: pendingOf(partition, inTime, known.waitingSinceMs ?? nowMs) }),
+      ...(inTime !== undefined && { pending: pendingOf(partition, inTime, known.waitingSinceMs ?? atMs) }),
     }
   }
 
@@ -244,7 +244,7 @@ export function createTablePlanner(context: PlannerContext): TablePlanner {
     const cut = cutTasks(pending, {
       taskTargetBytes: settings.taskTargetBytes,
       commitIntervalMs: settings.commitIntervalMs,
-      nowMs: runtime.nowMs(),
+      nowMs: runtime.monotonicMs(),
       flush: options.landedBeforeMs !== undefined,
       maxTasks: options.maxTasks,
     })

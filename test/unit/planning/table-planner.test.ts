@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
+import { roundsOf } from '../../../services/planning/plan-loop.ts'
 import { AppError } from '../../../shared/runtime/errors.ts'
 import { indexObjectKey, segmentObjectKey } from '../../../shared/segment/segment-key.ts'
 import { encodeSegment } from '../../../shared/segment/segment-writer.ts'
@@ -31,6 +32,23 @@ const idOf = async (partition = 0) => {
 const watermark = async (partition = 0) => Number((await pipeline.partition(partition)).committedOffset)
 const clean = { gaps: 0n, duplicates: 0n, unverifiable: 0n, findings: [] }
 const waiting = async () => (await pipeline.plan({ everything: true }))?.waiting.map(({ what }) => what)
+
+test('a clock that is set right, by an hour back, holds nothing up for an hour', async () => {
+  await open()
+  const { parts, runtime } = pipeline
+  let aheadMs = 3_600_000
+  const nowMs = () => runtime.nowMs() + aheadMs
+  const round = roundsOf({ ...parts, runtime: { ...runtime, nowMs } }, await pipeline.declare())
+  await land(pipeline.source, ids(0, 10))
+  await round({})
+  aheadMs = 0
+  await land(pipeline.source, ids(10, 10), { base: 10 })
+  for (let seconds = 0; seconds < 60; seconds++) {
+    runtime.advance(1000)
+    await round({})
+  }
+  expect(Number((await pipeline.partition()).plannedOffset)).toBe(20)
+})
 
 describe('what is not finished', () => {
   test('an unindexed segment at the end waits, and is taken when its index lands', async () => {
