@@ -22,7 +22,7 @@ import type { TableSet } from './table-set.ts'
 import { createTopicProblemLog } from './topic-problems.ts'
 
 export interface TopicFollower {
-  /** Takes up what any process has created. Callers at one time share one look. */
+  /** Takes up what any process had created when it was called. Callers that wait share one look. */
   lookInDatabase(): Promise<void>
   /** Creates tables of topics that have appeared, until `signal` aborts. Answers with what could not be looked at, in words. */
   lookInSources(signal: AbortSignal): Promise<readonly string[]>
@@ -32,7 +32,8 @@ export function createTopicFollower(parts: Parts, tables: TableSet): TopicFollow
   const { config, metadata, runtime, sources, report } = parts
   const problems = createTopicProblemLog(parts)
   const missing = new Set<string>()
-  let looking: Promise<void> | undefined
+  let lastLook: Promise<void> = Promise.resolve()
+  let nextLook: Promise<void> | undefined
 
   async function takeUp(
     found: readonly TableConfig[],
@@ -76,13 +77,16 @@ export function createTopicFollower(parts: Parts, tables: TableSet): TopicFollow
   return {
     lookInDatabase() {
       if (config.patterns.length === 0) return Promise.resolve()
-      looking ??= (async () => {
-        const known = await loadKnownTables(metadata)
-        await takeUp(configuredTables(config, known.tables), known)
-      })().finally(() => {
-        looking = undefined
-      })
-      return looking
+      // One that is under way may have asked before there was what this caller is after.
+      nextLook ??= lastLook
+        .catch(() => undefined)
+        .then(async () => {
+          nextLook = undefined
+          const known = await loadKnownTables(metadata)
+          await takeUp(configuredTables(config, known.tables), known)
+        })
+      lastLook = nextLook
+      return nextLook
     },
     async lookInSources(signal) {
       if (config.patterns.length === 0) return []

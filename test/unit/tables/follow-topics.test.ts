@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { runOnce } from '../../../services/pipeline.ts'
 import { declareAll } from '../../../services/tables/declare-table.ts'
@@ -208,6 +209,31 @@ describe('a look into the database', () => {
     await Promise.all([mine.lookInDatabase(), mine.lookInDatabase()])
     expect(mine.names()).toEqual(['shop.named', 'shop.orders_a'])
     expect(prefixes).toEqual([])
+  })
+
+  test('finds what was created before it was called, though another look is under way that asked earlier', async () => {
+    const { parts } = pipeline
+    const answered = Promise.withResolvers<void>()
+    let asked = 0
+    const metadata = {
+      ...parts.metadata,
+      async listTables() {
+        const tables = await parts.metadata.listTables()
+        if (asked++ === 0) await answered.promise
+        return tables
+      },
+    }
+    const tables = createTableSet(await declareAll(parts.config, parts.metadata, parts.runtime))
+    const mine = createTopicFollower({ ...parts, metadata }, tables)
+    const earlier = mine.lookInDatabase()
+    await setImmediate()
+    await appear('orders.a')
+    await (await follower()).lookInSources(NEVER)
+    const later = Promise.all([mine.lookInDatabase(), mine.lookInDatabase()])
+    answered.resolve()
+    await Promise.all([earlier, later])
+    expect(tables.all().map(({ config }) => config.name)).toEqual(['shop.named', 'shop.orders_a'])
+    expect(asked).toBe(2)
   })
 
   test('is all that a process without planning does', async () => {
