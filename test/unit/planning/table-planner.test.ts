@@ -419,6 +419,28 @@ describe('how much becomes a task', () => {
     expect(await watermark()).toBe(5)
   })
 
+  test('while nothing converts, a backlog of many segments costs planning nothing past maxTasksInFlight', async () => {
+    await open({ table: { task_target_bytes: '64KiB' }, limits: { max_tasks_in_flight: 3 } })
+    const SEGMENTS = 60
+    for (let i = 0; i < SEGMENTS; i++)
+      await land(pipeline.source, [{ id: i, padding: 'x'.repeat(70_000) }], { base: i })
+    await pipeline.plan({ everything: true })
+    const looked: string[] = []
+    pipeline.source.before = (operation, key) => {
+      // New partitions of the topic are still looked for, now and then.
+      if (key.startsWith('orders/0/')) looked.push(`${operation} ${key}`)
+    }
+    for (let round = 0; round < 20; round++) {
+      pipeline.runtime.advance(1000)
+      expect(await pipeline.plan({ everything: true })).toMatchObject({ plannedTasks: 0, more: true })
+    }
+    expect(looked).toEqual([])
+    expect(await pipeline.metadata.listRunnableTasks(100)).toHaveLength(3)
+    expect((await pipeline.partition()).plannedOffset).toBe(3n)
+    await pipeline.settle()
+    expect(await watermark()).toBe(SEGMENTS)
+  })
+
   test('tasks of a stopped partition do not use up the room of the others', async () => {
     await open({ table: { task_target_bytes: '64KiB' }, limits: { max_tasks_in_flight: 2 } })
     const key = await land(pipeline.source, [{ id: 0, padding: 'x'.repeat(70_000) }])
