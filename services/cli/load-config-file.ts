@@ -4,6 +4,9 @@ import { readFile } from 'node:fs/promises'
 import type { Config } from '../../shared/config/config.ts'
 import { formatConfigErrors } from '../../shared/config/config-error.ts'
 import { loadConfig } from '../../shared/config/load-config.ts'
+import { placeOf } from '../../shared/metadata/postgres/address.ts'
+import { hasPostgresSchema } from '../../shared/metadata/postgres/preview.ts'
+import { requireSqliteSchema } from '../../shared/metadata/sqlite/preview.ts'
 import { AppError } from '../../shared/runtime/errors.ts'
 import { systemRuntime } from '../../shared/runtime/system-runtime.ts'
 import { openStores, type StoreParts } from '../parts.ts'
@@ -35,15 +38,19 @@ export async function withConfig(
   return EXIT.usage
 }
 
-/** Runs `body` with the stores and the metadata database of the configuration open. Looking creates nothing: without a database, 1. */
+/**
+ * Runs `body` with the stores and the metadata database of the configuration open. Only `run` creates or upgrades the database: without
+ * one, 1; one of an older version is refused, since processes of that version may be at work on it.
+ */
 export async function withStores(
   option: ConfigOption,
   body: (parts: StoreParts) => Promise<ExitCode>,
 ): Promise<ExitCode> {
   return await withConfig(option, async config => {
     const { metadata } = config
-    if (metadata.kind === 'sqlite' && !existsSync(metadata.path)) {
-      note(`tidewater: there is no metadata database at ${metadata.path} yet; tidewater run creates it`)
+    const place = metadata.kind === 'sqlite' ? metadata.path : placeOf(metadata.address)
+    if (!(await hasDatabase(metadata))) {
+      note(`tidewater: there is no metadata database at ${place} yet; tidewater run creates it`)
       return EXIT.failed
     }
     const parts = await openStores(config, systemRuntime)
@@ -53,6 +60,14 @@ export async function withStores(
       await parts.close()
     }
   })
+}
+
+/** Throws `metadata-older`. */
+async function hasDatabase(metadata: Config['metadata']): Promise<boolean> {
+  if (metadata.kind === 'postgres') return await hasPostgresSchema(metadata.address)
+  if (!existsSync(metadata.path)) return false
+  requireSqliteSchema(metadata.path)
+  return true
 }
 
 /** The named one of several, with the names that there are when it is missing. */

@@ -1,6 +1,5 @@
 /** Looks at a PostgreSQL database as it is, without changing it: only one that has all migrations of this version can be read. */
-import { AppError } from '../../runtime/errors.ts'
-import type { MetadataPreview } from '../preview.ts'
+import { type MetadataPreview, olderSchema } from '../preview.ts'
 import { readMigrations } from '../read-migrations.ts'
 import { type PostgresAddress, placeOf } from './address.ts'
 import { explain } from './errors.ts'
@@ -8,13 +7,22 @@ import { openPool } from './pool.ts'
 import { openPostgresMetadataStore } from './store.ts'
 
 export async function openPostgresPreview(address: PostgresAddress): Promise<MetadataPreview> {
-  const migrations = readMigrations('postgres')
-  const names = migrations.map(({ number, name }) => `${String(number).padStart(4, '0')}-${name}`)
-  const applied = await countApplied(address)
-  if (applied === 0) return { migrations: names, close: async () => undefined }
-  if (applied < names.length) throw older(placeOf(address), names.slice(applied))
+  if (!(await hasPostgresSchema(address)))
+    return { migrations: namesOfMigrations(), close: async () => undefined }
   const metadata = openPostgresMetadataStore({ address })
   return { metadata, migrations: [], close: () => metadata.close() }
+}
+
+/** Whether Tidewater has made its tables there. Throws `metadata-older` where they are not those of this version. */
+export async function hasPostgresSchema(address: PostgresAddress): Promise<boolean> {
+  const applied = await countApplied(address)
+  const missing = namesOfMigrations().slice(applied)
+  if (applied > 0 && missing.length > 0) throw olderSchema(placeOf(address), missing)
+  return applied > 0
+}
+
+function namesOfMigrations(): readonly string[] {
+  return readMigrations('postgres').map(({ number, name }) => `${String(number).padStart(4, '0')}-${name}`)
 }
 
 async function countApplied(address: PostgresAddress): Promise<number> {
@@ -31,13 +39,4 @@ async function countApplied(address: PostgresAddress): Promise<number> {
   } finally {
     await pool.end()
   }
-}
-
-function older(place: string, missing: readonly string[]): AppError {
-  return new AppError({
-    code: 'metadata-older',
-    next: 'fatal',
-    message: `The metadata database ${place} was last used by an older version: it lacks ${missing.join(', ')}. \`tidewater run\` of this version upgrades it at its start; look again after that, or look with the older version.`,
-    details: { database: place },
-  })
 }

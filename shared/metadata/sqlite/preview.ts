@@ -8,14 +8,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { backup, DatabaseSync } from 'node:sqlite'
 import type { MetadataStore } from '../metadata-store.ts'
-import type { MetadataPreview } from '../preview.ts'
+import { type MetadataPreview, olderSchema } from '../preview.ts'
 import { readMigrations } from '../read-migrations.ts'
 import { openSqliteMetadataStore } from './store.ts'
 
 export async function openSqlitePreview(path: string): Promise<MetadataPreview> {
-  const names = readMigrations('sqlite').map(
-    ({ number, name }) => `${String(number).padStart(4, '0')}-${name}`,
-  )
+  const names = namesOfMigrations()
   if (!existsSync(path)) return { migrations: names, close: async () => undefined }
   // Not opened read-only: such a connection cannot take SQLite's own -wal and -shm files away again.
   const db = new DatabaseSync(path)
@@ -36,6 +34,31 @@ export async function openSqlitePreview(path: string): Promise<MetadataPreview> 
   } finally {
     db.close()
   }
+}
+
+/** Throws `metadata-older` where the database of `path` lacks migrations of this version. */
+export function requireSqliteSchema(path: string): void {
+  const applied = appliedIn(path)
+  const missing = namesOfMigrations().slice(applied)
+  if (applied > 0 && missing.length > 0) throw olderSchema(path, missing)
+}
+
+/** 0 where nothing can be read: `migrate` says what is wrong with such a file. */
+function appliedIn(path: string): number {
+  let db: DatabaseSync | undefined
+  try {
+    db = new DatabaseSync(path)
+    db.exec('PRAGMA query_only = ON')
+    return countApplied(db)
+  } catch {
+    return 0
+  } finally {
+    db?.close()
+  }
+}
+
+function namesOfMigrations(): readonly string[] {
+  return readMigrations('sqlite').map(({ number, name }) => `${String(number).padStart(4, '0')}-${name}`)
 }
 
 async function closeAll(metadata: MetadataStore, folder: string | undefined): Promise<void> {

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { readMigrations } from '../../../../shared/metadata/read-migrations.ts'
 import { openConnection } from '../../../../shared/metadata/sqlite/connection.ts'
 import { migrate } from '../../../../shared/metadata/sqlite/migrate.ts'
-import { openSqlitePreview } from '../../../../shared/metadata/sqlite/preview.ts'
+import { openSqlitePreview, requireSqliteSchema } from '../../../../shared/metadata/sqlite/preview.ts'
 import { systemRuntime } from '../../../../shared/runtime/system-runtime.ts'
 
 let folder: string
@@ -59,4 +59,13 @@ test('a database of another program is refused, and not changed', async () => {
   db.close()
   await expect(openSqlitePreview(path)).rejects.toMatchObject({ code: 'metadata-not-ours' })
   expect(await readdir(folder)).toEqual(['tidewater.db'])
+})
+
+test('looking asks for every migration, and leaves what is no database of ours to whoever opens it', async () => {
+  await migrated(2)
+  expect(() => requireSqliteSchema(path)).toThrow(/lacks 0003-/)
+  await migrated()
+  expect(() => requireSqliteSchema(path)).not.toThrow()
+  await writeFile(path, 'no database at all, and longer than the header of one: '.repeat(20))
+  expect(() => requireSqliteSchema(path)).not.toThrow()
 })
