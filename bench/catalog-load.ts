@@ -205,6 +205,8 @@ function configOf(fields: readonly { readonly name: string; readonly type: Icebe
     metadata: 'sqlite:./tidewater.db',
     sources: [{ name: 'local', type: 'kfs', url: 'file:./segments' }],
     catalogs: [{ name: 'local', type: 'embedded' }],
+    // All its clients share an address.
+    server: { max_requests_per_minute: 'none' },
     limits: { workers: 1, poll_interval: '100ms', poll_interval_max: '100ms' },
     tables: [
       {

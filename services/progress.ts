@@ -49,6 +49,8 @@ export type Progress =
   | Problem
   /** How long a step took. */
   | { readonly kind: 'measured'; readonly measure: Measure }
+  /** The server shows another certificate from now on. */
+  | { readonly kind: 'certificate_renewed'; readonly certFile: string }
   /** The server has answered. */
   | {
       readonly kind: 'requested'
@@ -125,6 +127,8 @@ export function describeProgress(progress: Progress): string | undefined {
       return `${progress.table === undefined ? '' : `${progress.table}: `}${progress.where}: ${progress.message} [${progress.code}, ${progress.next}]`
     case 'measured':
       return undefined
+    case 'certificate_renewed':
+      return `server: took up the renewed certificate ${progress.certFile}`
     case 'requested':
       return `${progress.method} ${progress.route} ${progress.status} in ${progress.durationMs.toFixed(1)} ms`
     default:

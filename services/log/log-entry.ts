@@ -58,6 +58,8 @@ export function entryOf(progress: Progress): LogEntry | undefined {
       })
     case 'measured':
       return measuredEntry(progress.measure)
+    case 'certificate_renewed':
+      return entry('server.certificate_renewed', message, { cert_file: progress.certFile })
     case 'requested': {
       const { method, route, status, durationMs, bytes } = progress
       return entry('http.request', message, {

@@ -29,6 +29,12 @@ export const LOG_EVENTS = {
     fields: ['url'],
     meaning: 'the HTTP server answers',
   },
+  'server.certificate_renewed': {
+    level: 'info',
+    fields: ['cert_file'],
+    meaning:
+      'the files of `server.tls` have changed, and new connections get the certificate that they hold now',
+  },
   'process.stopping': {
     level: 'info',
     fields: [],

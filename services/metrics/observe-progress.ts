@@ -23,6 +23,7 @@ export function observeProgress(instruments: Instruments, progress: Progress): v
     case 'waiting':
     case 'fenced':
     case 'handed_back':
+    case 'certificate_renewed':
     case 'requested':
       break
     default:

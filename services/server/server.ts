@@ -1,12 +1,11 @@
 /**
  * The HTTP server of a running Tidewater: health, metrics, the API and the Iceberg REST catalog, over what the database holds.
- * It only reads, so that nothing is left behind when it dies. Every bound of it has a name: those here, and those of `server:` in tidewater.yaml.
+ * It only reads, so that nothing is left behind when it dies. Every bound of it has a name: those of create-app.ts, and those of `server:` in tidewater.yaml.
  */
 import { isIPv6 } from 'node:net'
-import fastify, { type FastifyInstance } from 'fastify'
-import type { Config, ServerConfig } from '../../shared/config/config.ts'
+import type { FastifyInstance } from 'fastify'
+import type { Config } from '../../shared/config/config.ts'
 import { addressText, type ListenAddress } from '../../shared/config/listen-address.ts'
-import { stringifyExactJson } from '../../shared/iceberg/exact-json.ts'
 import type { MetadataStore } from '../../shared/metadata/metadata-store.ts'
 import type { ObjectStore } from '../../shared/object-store/object-store.ts'
 import { AppError } from '../../shared/runtime/errors.ts'
@@ -17,25 +16,12 @@ import type { Report } from '../progress.ts'
 import type { Stage } from '../stages.ts'
 import { guard } from './admission.ts'
 import { registerApi } from './api/api.ts'
-import { sendCatalogError } from './catalog/catalog-error.ts'
 import { type CatalogContext, catalogRoutes } from './catalog/routes.ts'
+import { CATALOG_PREFIX, createApp } from './create-app.ts'
 import { registerHealth } from './health.ts'
-import { HttpError, httpErrorOf, PROBLEM_JSON, problemOfError, sendProblem } from './problem.ts'
+import { HttpError, httpErrorOf, sendProblem } from './problem.ts'
 import { allowedMethods, collectRoutes } from './route-list.ts'
-
-/** Of the request line and all headers. */
-const MAX_HEADER_BYTES = 16 * 1024
-const MAX_REQUESTS_PER_CONNECTION = 10_000
-/** An idle connection is closed after this long; longer than the idle time of usual proxies, which would else meet closed ones. */
-const KEEP_ALIVE_TIMEOUT_MS = 75_000
-const MAX_HEADERS_TIMEOUT_MS = 10_000
-/** How often Node looks for connections whose time is over. */
-const TIMEOUT_CHECK_INTERVAL_MS = 1000
-/** A part of a path: the longest name of a table. */
-const MAX_PARAMETER_LENGTH = 2048
-
-/** Where the Iceberg REST catalog is: what clients are given as its URI. */
-const CATALOG_PREFIX = '/catalog'
+import { openTls } from './tls.ts'
 
 export interface ServerContext {
   readonly config: Config
@@ -57,11 +43,12 @@ export interface RunningServer {
   close(): Promise<void>
 }
 
-/** Errors: `server-listen-failed` (fatal). */
+/** Errors: `server-listen-failed`, `server-tls-file-unreadable`, `server-tls-invalid` (all fatal). */
 export async function openServer(context: ServerContext, listen: ListenAddress): Promise<RunningServer> {
   const { config, runtime } = context
   let isClosing = false
-  const app = createApp(config.server)
+  const tls = config.server.tls && openTls(config.server.tls)
+  const app = createApp(config.server, tls)
   const routes = collectRoutes(app)
   guard(app, config.server, { runtime, isClosing: () => isClosing })
   answerFailures(app, context)
@@ -76,14 +63,21 @@ export async function openServer(context: ServerContext, listen: ListenAddress):
   }
 
   const port = await listenAt(app, listen)
+  const closed = new AbortController()
+  tls?.renew({
+    runtime,
+    signal: closed.signal,
+    renewed: certFile => context.report({ kind: 'certificate_renewed', certFile }),
+    problem: problemOf(context, 'server: renewing the certificate'),
+  })
   return {
-    url: `http://${addressText({ host: listen.host, port })}`,
+    url: `${tls ? 'https' : 'http'}://${addressText({ host: listen.host, port })}`,
     async close() {
       isClosing = true
-      const closed = new AbortController()
       const closing = app.close().finally(() => closed.abort())
       await Promise.race([closing, runtime.sleep(config.server.stopTimeoutMs, closed.signal)])
       app.server.closeAllConnections()
+      tls?.closeAll()
       await closing
     },
   }
@@ -104,54 +98,6 @@ function catalogContextOf(context: ServerContext): CatalogContext {
     passCredentials: config.server.passCredentials,
     problem: problemOf(context, 'catalog'),
   }
-}
-
-function createApp(limits: ServerConfig): FastifyInstance {
-  const { requestTimeoutMs } = limits
-  const app = fastify({
-    bodyLimit: limits.maxBodyBytes,
-    requestTimeout: requestTimeoutMs,
-    handlerTimeout: requestTimeoutMs,
-    // A connection on which nothing moves; a client that does not read its answer is one too.
-    connectionTimeout: requestTimeoutMs + KEEP_ALIVE_TIMEOUT_MS,
-    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    maxRequestsPerSocket: MAX_REQUESTS_PER_CONNECTION,
-    forceCloseConnections: 'idle',
-    return503OnClosing: false,
-    http: {
-      maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: Math.min(requestTimeoutMs, MAX_HEADERS_TIMEOUT_MS),
-      connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL_MS,
-    },
-    routerOptions: { maxParamLength: MAX_PARAMETER_LENGTH },
-    frameworkErrors: (error, request, reply) =>
-      // A URL that cannot be read belongs to no plugin; clients of the catalog parse its own model of an error.
-      request.raw.url?.startsWith(`${CATALOG_PREFIX}/`)
-        ? sendCatalogError(reply, error)
-        : sendProblem(reply, httpErrorOf(error)),
-    clientErrorHandler(error, socket) {
-      // What is no HTTP gets a short answer, if it can still be sent one.
-      if (socket.writable && error.code !== 'ECONNRESET') socket.write(rejection(error.code))
-      socket.destroy()
-    },
-  })
-  app.server.maxConnections = limits.maxConnections
-  // Only JSON is understood: a form or plain text is what a page of another site can send without being asked first.
-  app.removeContentTypeParser('text/plain')
-  app.setReplySerializer(payload => stringifyExactJson(payload))
-  return app
-}
-
-function rejection(code: string): string {
-  const problem = problemOfError(
-    code === 'HPE_HEADER_OVERFLOW'
-      ? new HttpError(431, 'headers-too-large', `The headers are larger than ${MAX_HEADER_BYTES} bytes.`)
-      : code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? new HttpError(408, 'request-timeout', 'The request did not arrive in time.')
-        : new HttpError(400, 'bad-request', 'This is no HTTP request.'),
-  )
-  const body = JSON.stringify(problem)
-  return `HTTP/1.1 ${problem.status} ${problem.title}\r\nContent-Type: ${PROBLEM_JSON}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`
 }
 
 function answerFailures(app: FastifyInstance, context: ServerContext): void {

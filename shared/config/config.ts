@@ -169,9 +169,17 @@ export interface LimitsConfig {
   readonly topicPollIntervalMs: number
 }
 
+/** Paths of PEM files, whole. */
+export interface ServerTls {
+  readonly certFile: string
+  readonly keyFile: string
+}
+
 export interface ServerConfig {
   /** Without it there is no server. */
   readonly listen?: ListenAddress
+  /** Without it the server speaks plain HTTP. */
+  readonly tls?: ServerTls
   /** Always there unless `listen` is loopback. */
   readonly token?: Secret
   /** Whether clients of the catalog are handed the warehouse's credentials. */

@@ -36,7 +36,7 @@ import {
   text,
   word,
 } from './schema-values.ts'
-import { serverSchema } from './server-schema.ts'
+import { serverSchema, serverTlsSchema } from './server-schema.ts'
 import { GLOB } from './topic-glob.ts'
 
 const HOUR_MS = 3_600_000
@@ -320,6 +320,7 @@ export function knownKeys(place: string): readonly string[] {
     'tables.snapshot_retention': retentionSchema.shape,
     limits: limitsSchema.shape,
     server: serverSchema.shape,
+    'server.tls': serverTlsSchema.shape,
     log: logSchema.shape,
     scaling: scalingSchema.shape,
   }

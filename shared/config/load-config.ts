@@ -241,7 +241,7 @@ function buildConfig(file: FileShape, tables: readonly CheckedTable[], baseFolde
       pollIntervalMaxMs: limits.poll_interval_max,
       topicPollIntervalMs: limits.topic_poll_interval,
     },
-    server: buildServer(file.server),
+    server: buildServer(file.server, baseFolder),
     log: file.log,
     scaling: {
       targetDrainMs: file.scaling.target_drain,
@@ -252,16 +252,20 @@ function buildConfig(file: FileShape, tables: readonly CheckedTable[], baseFolde
   }
 }
 
-function buildServer(server: FileShape['server']): ServerConfig {
+function buildServer(server: FileShape['server'], baseFolder: string): ServerConfig {
   const {
     listen,
     token,
+    tls,
     max_requests_per_minute: maxRequestsPerMinute,
     max_wrong_tokens_per_minute: maxWrongTokensPerMinute,
   } = server
   return {
     ...(listen !== 'none' && { listen }),
     ...(token !== undefined && { token: new Secret(token) }),
+    ...(tls !== undefined && {
+      tls: { certFile: resolve(baseFolder, tls.cert_file), keyFile: resolve(baseFolder, tls.key_file) },
+    }),
     passCredentials: server.pass_credentials,
     requestTimeoutMs: server.request_timeout,
     stopTimeoutMs: server.stop_timeout,

@@ -1,11 +1,19 @@
 /** The `server:` part of tidewater.yaml: where the HTTP server listens, who may ask, and its limits. */
 import { z } from 'zod'
 import { parseListen } from './listen-address.ts'
-import { boolean, duration, integer, integerOrNone, scalar, secret, size } from './schema-values.ts'
+import { boolean, duration, integer, integerOrNone, scalar, secret, size, text } from './schema-values.ts'
 
 const KIB = 2 ** 10
 const MIB = 2 ** 20
 const HOUR_MS = 3_600_000
+
+export const serverTlsSchema = z.strictObject({
+  cert_file: text(
+    'the path of a PEM file',
+    'PEM file of the certificate, and after it those of the authorities between it and one that clients trust.',
+  ),
+  key_file: text('the path of a PEM file', 'PEM file of the key, without a password.'),
+})
 
 export const serverSchema = z.strictObject({
   listen: scalar(
@@ -18,6 +26,9 @@ export const serverSchema = z.strictObject({
     'Bearer token that requests must carry; required unless only this machine can reach the address. Write it as a reference to an environment variable.',
     /^(?=.{16,1024}$)[A-Za-z0-9._~+/-]+=*$/,
   ).optional(),
+  tls: serverTlsSchema
+    .optional()
+    .meta({ description: 'Speak HTTPS with this certificate, TLS 1.2 or newer, instead of plain HTTP.' }),
   pass_credentials: boolean(
     'Hand the access keys of the warehouse to clients of the catalog; without it they bring their own.',
   ).prefault(false),

@@ -82,6 +82,30 @@ describe('values', () => {
   })
 })
 
+describe('with TLS', () => {
+  const config = (server: string) =>
+    `config=${JSON.stringify(`# tls: comes later\nserver: { listen: "0.0.0.0:8181"${server} }`)}`
+  const withTls = config(', tls: { cert_file: a, key_file: b }')
+
+  it('everything that asks a pod asks over HTTPS, in words that Kubernetes takes', async () => {
+    const { output, complaints } = await render('--set-json', withTls, ...FULL, '--set', 'tls=true')
+    expect(output.match(/path: \/(healthz|readyz), port: http, scheme: HTTPS/g), complaints).toHaveLength(15)
+    expect(output).not.toContain('scheme: HTTP ')
+    expect(output).toMatch(/url: https:\/\/lake-tidewater.*\n +unsafeSsl: "true"/)
+    expect(output).toMatch(/scheme: https\n +tlsConfig:\n +insecureSkipVerify: true/)
+    const judged = await conform(output, KUBERNETES_VERSIONS[0])
+    expect(judged.stdout).toMatch(/Summary: \d+ resources.* Invalid: 0, Errors: 0, Skipped: 0/)
+  })
+
+  it('in the configuration or the values alone is refused', async () => {
+    for (const settings of [[withTls], [config(''), '--set', 'tls=true']]) {
+      const { exitCode, complaints } = await render('--set-json', ...settings)
+      expect([exitCode === 0, complaints]).toEqual([false, expect.stringContaining('server.tls in config')])
+    }
+    expect((await render('--set-json', config(''))).exitCode).toBe(0)
+  })
+})
+
 describe('what is rendered', () => {
   let full: readonly Resource[]
   beforeAll(async () => {

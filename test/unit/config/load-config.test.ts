@@ -452,3 +452,31 @@ describe('settings of the store of the warehouse', () => {
     }
   })
 })
+
+describe('the server', () => {
+  const file = (server: string) => `${fileWithTable('')}server: { ${server} }\n`
+
+  it('takes limits of one client, or none', () => {
+    expect(configOf(file('')).server).toMatchObject({
+      maxRequestsPerMinute: 12_000,
+      maxWrongTokensPerMinute: 60,
+    })
+    const { server } = configOf(file('max_requests_per_minute: none, max_wrong_tokens_per_minute: none'))
+    expect(server).not.toHaveProperty('maxRequestsPerMinute')
+    expect(server).not.toHaveProperty('maxWrongTokensPerMinute')
+  })
+
+  it('has both files of TLS or neither, relative to the file', () => {
+    expect(configOf(file('')).server).not.toHaveProperty('tls')
+    expect(configOf(file('tls: { cert_file: ./a.pem, key_file: /b.key }')).server.tls).toEqual({
+      certFile: '/conf/a.pem',
+      keyFile: '/b.key',
+    })
+    expect(errorsOf(file('tls: { cert_file: a.pem }'))).toMatchObject([
+      { message: expect.stringContaining('`key_file` is missing') },
+    ])
+    expect(errorsOf(file('tls: { cert_file: a, key_file: b, keyfile: c }'))).toMatchObject([
+      { message: expect.stringContaining('unknown key `keyfile`') },
+    ])
+  })
+})

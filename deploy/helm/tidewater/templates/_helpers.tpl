@@ -34,6 +34,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- .Values.existingConfigMap | default (printf "%s-config" (include "tidewater.fullname" .)) -}}
 {{- end -}}
 
+{{- define "tidewater.scheme" -}}
+{{- ternary "https" "http" .Values.tls -}}
+{{- end -}}
+
 {{/* The deployment that runs the stage serve. */}}
 {{- define "tidewater.serving" -}}
 {{- range $name, $deployment := .Values.deployments -}}
@@ -48,6 +52,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- if and .Values.config (not (regexMatch "listen:\\s*[\"']?(0\\.0\\.0\\.0|\\[::\\]):8181" .Values.config)) -}}
 {{- fail "config: server.listen must be 0.0.0.0:8181, where probes, the Service and Prometheus look for it" -}}
+{{- end -}}
+{{- $hasTls := regexMatch "(?m)^[^#\n]*\\btls:(\\s|$)" (.Values.config | default "") -}}
+{{- if and .Values.config (ne $hasTls .Values.tls) -}}
+{{- fail "tls: true belongs together with server.tls in config: probes, KEDA and Prometheus ask over HTTPS then" -}}
 {{- end -}}
 {{- $all := list "discover" "plan" "convert" "publish" "maintain" "serve" -}}
 {{- $run := list -}}
