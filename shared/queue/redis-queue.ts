@@ -8,7 +8,7 @@
  * Redis may answer nothing, refuse connections, forget everything or be another server at any moment. Then `enqueue` takes nothing in and
  * takers wait; what fails is thrown away with its connections and opened afresh, so that another server, password or certificate is found.
  */
-import type { AppError } from '../runtime/errors.ts'
+import { AppError } from '../runtime/errors.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { RedisAddress } from './redis-address.ts'
 import { type Consumer, openConsumer, openProducer, type Producer } from './redis-bullmq.ts'
@@ -134,7 +134,7 @@ export async function openRedisQueue(options: RedisQueueOptions): Promise<TaskQu
       try {
         return await producers.use(producer => producer.size())
       } catch (cause) {
-        throw redisError('Counting what waits in the queue', address, cause)
+        throw passing(redisError('Counting what waits in the queue', address, cause))
       }
     },
     async close() {
@@ -184,6 +184,11 @@ function keepProducer({ address, runtime }: RedisQueueOptions) {
       if (current !== undefined) await closeQuietly(current)
     },
   }
+}
+
+/** What was right at the start may be right again: a process that runs outlives a password or a certificate that is being changed. */
+function passing({ code, message, details, cause }: AppError): AppError {
+  return new AppError({ code, next: 'retry', message, details, cause })
 }
 
 async function closeQuietly(opening: Promise<Producer>): Promise<void> {

@@ -153,6 +153,25 @@ describe('Redis that fails', () => {
     await server.stop()
   })
 
+  it('a password that changes under way ends nothing: what fails may be tried again, and goes on once the password is right', async () => {
+    const server = await startRedis({ password: 'first' })
+    const queue = await openOne({ url: server.url })
+    const waiting = queue.take(running)
+    await queue.size()
+    const admin = new Redis(server.url)
+    await admin.config('SET', 'requirepass', 'second')
+    await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+    await expect
+      .poll(() => queue.size().catch((error: unknown) => error), { timeout: 10_000 })
+      .toMatchObject({ code: 'queue-refused', next: 'retry' })
+    await admin.config('SET', 'requirepass', 'first')
+    await sweep(queue, ['a'])
+    expect(await waiting).toBe('a')
+    admin.disconnect()
+    await queue.close()
+    await server.stop()
+  })
+
   it('no server at the address ends the start and says so', async () => {
     const error = await open({ url: 'redis://127.0.0.1:1' }).catch((cause: unknown) => cause)
     expect(error).toMatchObject({ code: 'queue-unreachable', next: 'retry' })
