@@ -4,6 +4,7 @@ import { getCACertificates } from 'node:tls'
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
 import { AppError } from '../runtime/errors.ts'
 import type { Runtime } from '../runtime/runtime.ts'
+import { nameCredentialsFailures } from './s3-credentials.ts'
 import { createRetryBudget, MAX_REQUEST_ATTEMPTS, type RetryBudget } from './s3-requests.ts'
 import { createSlots, type Slots } from './slots.ts'
 
@@ -70,8 +71,10 @@ export interface S3Connection {
 
 export function connectS3(options: S3StoreOptions, runtime: S3Runtime): S3Connection {
   const checksums = options.checksums ?? (options.endpoint === undefined ? 'crc32' : 'none')
+  const client = new S3Client(clientConfig(options, checksums))
+  if (options.credentials === undefined) nameCredentialsFailures(client, process.env)
   return {
-    client: new S3Client(clientConfig(options, checksums)),
+    client,
     bucket: options.bucket,
     keyPrefix: options.prefix === '' ? '' : `${options.prefix}/`,
     url: options.prefix === '' ? `s3://${options.bucket}` : `s3://${options.bucket}/${options.prefix}`,

@@ -4,6 +4,7 @@
  */
 import { AppError, type AppErrorOptions } from '../runtime/errors.ts'
 import { type TlsFailureKind, tlsFailureOf } from '../runtime/tls-failure.ts'
+import { CredentialsFailure, credentialsKindOf } from './s3-credentials.ts'
 
 export interface S3Context {
   readonly storeUrl: string
@@ -62,22 +63,26 @@ const EXPIRED = new Set(['ExpiredToken', 'ExpiredTokenException', 'TokenRefreshR
 
 export function classifyS3Error(error: unknown, context: S3Context): AppError {
   if (error instanceof AppError) return error
-  const failure = failureOf(error)
-  const tls = failure.status === undefined ? tlsFailureOf(error) : undefined
+  const source = error instanceof CredentialsFailure ? error.source : undefined
+  const failure = failureOf(error instanceof CredentialsFailure ? error.cause : error)
+  const tls = failure.status === undefined && source === undefined ? tlsFailureOf(error) : undefined
   const kind: Kind =
-    tls === undefined
-      ? kindOf(failure, context)
-      : { code: 'store-tls', next: tls.kind === 'time' ? 'retry' : 'park', advice: TLS_ADVICE[tls.kind] }
+    source !== undefined
+      ? credentialsKindOf(source, failure, context.hadCredentials)
+      : tls === undefined
+        ? kindOf(failure, context)
+        : { code: 'store-tls', next: tls.kind === 'time' ? 'retry' : 'park', advice: TLS_ADVICE[tls.kind] }
   const where = context.endpoint === undefined ? `region ${context.region}` : context.endpoint
   const answer =
     failure.message === '' || failure.message === failure.name
       ? failure.name
       : `${failure.name}: ${failure.message.replace(/\.$/, '')}`
+  const what = source === undefined ? answer : `no credentials: ${answer}`
   const tries = context.attempts > 1 ? ` after ${context.attempts} tries` : ''
   return new AppError({
     code: kind.code,
     next: kind.next,
-    message: `Could not ${context.action} s3://${context.bucket}/${context.key} (${where})${tries}: ${answer}. ${kind.advice}`,
+    message: `Could not ${context.action} s3://${context.bucket}/${context.key} (${where})${tries}: ${what}. ${kind.advice}`,
     details: {
       store: context.storeUrl,
       bucket: context.bucket,
@@ -108,6 +113,7 @@ const TLS_ADVICE: Readonly<Record<TlsFailureKind, string>> = {
 }
 
 function kindOf(failure: S3Failure, context: S3Context): Kind {
+  if (failure.message === 'Region is missing') return regionMissing
   const byName = kindOfName(failure, context)
   if (byName !== undefined) return byName
   const status = failure.status
@@ -159,6 +165,11 @@ const accessDenied: Kind = {
   advice:
     'Give these credentials s3:ListBucket on the bucket, s3:GetObject on sources, and s3:GetObject, s3:PutObject, s3:DeleteObject and s3:AbortMultipartUpload on the warehouse.',
 }
+const regionMissing: Kind = {
+  code: 'region-missing',
+  next: 'park',
+  advice: 'Set region beside the url in tidewater.yaml, or AWS_REGION. ECS and EKS set it, EC2 does not.',
+}
 const unsupported: Kind = {
   code: 'store-unsupported',
   next: 'park',
@@ -201,15 +212,6 @@ function kindOfName(failure: S3Failure, context: S3Context): Kind | undefined {
         next: 'retry',
         advice:
           'The session token is past its end. Tidewater asks a role, web identity or profile for a new one and tries again; a session_token of tidewater.yaml or of the environment has to be replaced by hand.',
-      }
-    case 'CredentialsProviderError':
-    case 'TokenProviderError':
-      return {
-        code: 'credentials-missing',
-        next: context.hadCredentials ? 'retry' : 'park',
-        advice: context.hadCredentials
-          ? 'There were some before. Look at what gives them out (metadata service, identity provider, profile); Tidewater tries again.'
-          : 'No credentials were found. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, run under a role, or give access_key_id and secret_access_key in tidewater.yaml from environment variables.',
       }
     case 'PermanentRedirect':
     case 'AuthorizationHeaderMalformed':

@@ -44,12 +44,15 @@ export interface S3ServerOptions {
   readonly secretAccessKey?: string
   /** Speaks https, with a certificate of this authority. */
   readonly tls?: CertificateAuthority
+  /** Its own STS takes tokens of this OpenID provider, for a role that may read and write everything. */
+  readonly openid?: { readonly configUrl: string; readonly client: string }
 }
 
 export async function startS3Server({
   accessKeyId = ACCESS_KEY_ID,
   secretAccessKey = SECRET_ACCESS_KEY,
   tls,
+  openid,
 }: S3ServerOptions = {}): Promise<S3Server> {
   const program = await installMinio()
   const folder = dataFolder('s3')
@@ -57,7 +60,7 @@ export async function startS3Server({
   const endpoint = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`
   const ca = tls === undefined ? undefined : readFileSync(tls.caFile, 'utf8')
   if (tls !== undefined) placeCertificate(tls, join(folder, 'certs'))
-  const options = { program, folder, port, endpoint, ca, accessKeyId, secretAccessKey }
+  const options = { program, folder, port, endpoint, ca, openid, accessKeyId, secretAccessKey }
   let server: ServerProcess = await startMinio(options)
   const client = new S3Client({
     endpoint,
@@ -89,6 +92,7 @@ export async function startS3Server({
 interface MinioOptions extends Required<Pick<S3ServerOptions, 'accessKeyId' | 'secretAccessKey'>> {
   readonly endpoint: string
   readonly ca: string | undefined
+  readonly openid: S3ServerOptions['openid']
   readonly program: string
   readonly folder: string
   readonly port: number
@@ -100,6 +104,7 @@ async function startMinio({
   port,
   endpoint,
   ca,
+  openid,
   accessKeyId,
   secretAccessKey,
 }: MinioOptions): Promise<ServerProcess> {
@@ -124,6 +129,11 @@ async function startMinio({
       MINIO_UPDATE: 'off',
       MINIO_PROMETHEUS_AUTH_TYPE: 'public',
       MINIO_KMS_SECRET_KEY: `${KMS_KEY_ID}:${KMS_KEY}`,
+      ...(openid !== undefined && {
+        MINIO_IDENTITY_OPENID_CONFIG_URL: openid.configUrl,
+        MINIO_IDENTITY_OPENID_CLIENT_ID: openid.client,
+        MINIO_IDENTITY_OPENID_ROLE_POLICY: 'readwrite',
+      }),
       // Certificates and settings of the person who runs the tests stay out of it.
       HOME: folder,
     },

@@ -148,6 +148,26 @@ describe('what is rendered', () => {
     expect(one('Secret')).toBeUndefined()
   })
 
+  it('gives every pod the role of its service account, also of one that is there already', async () => {
+    expect(one('ServiceAccount')?.metadata).toMatchObject({
+      name: 'lake-tidewater',
+      annotations: { 'eks.amazonaws.com/role-arn': 'arn:aws:iam::111122223333:role/tidewater' },
+    })
+    const other = await rendered('--set', 'serviceAccount.create=false,serviceAccount.name=theirs')
+    expect(other.filter(({ kind }) => kind === 'ServiceAccount')).toEqual([])
+    for (const [resources, name] of [
+      [full, 'lake-tidewater'],
+      [other, 'theirs'],
+    ] as const)
+      for (const { spec } of deploymentsOf(resources)) {
+        expect(spec.template.spec).toMatchObject({
+          serviceAccountName: name,
+          // Without it only root could read the token of the role.
+          securityContext: { fsGroup: 10001 },
+        })
+      }
+  })
+
   it('leaves the number of workers to what scales them', async () => {
     const convert = (resources: readonly Resource[]) =>
       deploymentsOf(resources).find(({ metadata }) => metadata.name.endsWith('-convert'))?.spec.replicas

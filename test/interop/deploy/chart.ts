@@ -35,7 +35,7 @@ const container = z.object({
 })
 const resourceSchema = z.looseObject({
   kind: z.string(),
-  metadata: z.object({ name: z.string() }),
+  metadata: z.looseObject({ name: z.string() }),
 })
 export type Resource = z.infer<typeof resourceSchema>
 const deploymentSchema = z.looseObject({

@@ -1,0 +1,44 @@
+/** A small HTTP server on a free loopback port, for what the tests' own endpoints answer. */
+import { once } from 'node:events'
+import { createServer, type IncomingHttpHeaders } from 'node:http'
+
+export interface EndpointRequest {
+  readonly method: string
+  readonly path: string
+  readonly headers: IncomingHttpHeaders
+}
+
+export interface EndpointAnswer {
+  readonly status: number
+  readonly body?: string
+}
+
+export interface LocalEndpoint {
+  /** `http://127.0.0.1:port` */
+  readonly url: string
+  stop(): Promise<void>
+}
+
+export async function startEndpoint(
+  answer: (request: EndpointRequest) => Promise<EndpointAnswer>,
+): Promise<LocalEndpoint> {
+  const server = createServer(async ({ method = '', url = '', headers }, response) => {
+    const { status, body } = await answer({ method, path: url, headers }).catch((error: unknown) => ({
+      status: 500,
+      body: String(error),
+    }))
+    response.writeHead(status).end(body)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    async stop() {
+      server.closeAllConnections()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
