@@ -14,6 +14,7 @@ import { benchPlanning } from './planning.ts'
 import { benchSegment } from './segment.ts'
 import { benchMemory } from './whole-way/memory.ts'
 import { benchWholeWay } from './whole-way.ts'
+import { benchWorkers } from './workers.ts'
 
 interface BenchContext {
   readonly quick: boolean
@@ -39,6 +40,7 @@ const BENCHES: Readonly<Record<string, (context: BenchContext) => Promise<readon
   many_tables: context => benchManyTables(context),
   planning: context => benchPlanning(context),
   freshness: context => benchFreshness(context),
+  workers: context => benchWorkers(context),
 }
 
 const USAGE_EXIT_CODE = 2

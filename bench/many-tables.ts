@@ -5,14 +5,14 @@
  * Real servers, started for the bench on this machine; each counts what it was asked. Linux only: CPU time and memory are from /proc.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { cpus, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ObjectStore } from '../shared/object-store/object-store.ts'
 import { mapBounded } from '../shared/runtime/map-bounded.ts'
 import { indexObjectKey, segmentObjectKey } from '../shared/segment/segment-key.ts'
 import { encodeSegment } from '../shared/segment/segment-writer.ts'
-import { startTidewater, type TidewaterProcess } from './many-tables/processes.ts'
+import { busyShareSince, startTidewater, type TidewaterProcess } from './many-tables/processes.ts'
 import { SCHEMA, type Servers, startServers } from './many-tables/servers.ts'
 
 const TABLES = 1000
@@ -147,13 +147,14 @@ async function measure(
     ...(await servers.asked()),
     ...(await madeBy(servers)),
     cpu: await sumOf(processes, one => one.cpuSeconds()),
-    busy: busySeconds(),
     atMs: performance.now(),
   })
+  const busyShare = busyShareSince()
   const before = await read()
   const segments = load === 'idle' ? 0 : await landing.trickle(scale.measuredS)
   await sleep(Math.max(0, scale.measuredS * 1000 - (performance.now() - before.atMs)))
   const after = await read()
+  const busy = busyShare()
   const seconds = (after.atMs - before.atMs) / 1000
   const perMinute = (key: keyof typeof before) => Math.round(((after[key] - before[key]) / seconds) * 60)
   const [serving] = processes.slice(-1)
@@ -172,7 +173,7 @@ async function measure(
     redis_commands_per_min: perMinute('redisCommands'),
     cpu_s_per_min: rounded(((after.cpu - before.cpu) / seconds) * 60, 1),
     rss_mb: Math.round((await sumOf(processes, one => one.rssBytes())) / 1e6),
-    machine_busy: rounded((after.busy - before.busy) / seconds / cpus().length, 2),
+    machine_busy: rounded(busy, 2),
     metrics_ms: await timeOf(`${serving?.url}/metrics`),
     list_ms: await timeOf(`${serving?.url}/api/v1/tables`),
     segments,
@@ -288,10 +289,6 @@ async function sumOf(
 ): Promise<number> {
   const figures = await Promise.all(processes.map(figure))
   return figures.reduce((sum, one) => sum + one, 0)
-}
-
-function busySeconds(): number {
-  return cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0) / 1000
 }
 
 function rounded(value: number, digits: number): number {

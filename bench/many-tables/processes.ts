@@ -1,6 +1,7 @@
 /** `tidewater run` in processes of its own, and what each costs: CPU time and memory, as Linux counts them. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
+import { cpus } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
@@ -62,6 +63,17 @@ export async function startTidewater({
     await stop()
     throw error
   }
+}
+
+/** Answers what share of the machine has been busy since, everything on it. */
+export function busyShareSince(): () => number {
+  const beganMs = performance.now()
+  const before = busySeconds()
+  return () => (busySeconds() - before) / ((performance.now() - beganMs) / 1000) / cpus().length
+}
+
+function busySeconds(): number {
+  return cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0) / 1000
 }
 
 /** The last lines are enough to say what went wrong. */

@@ -94,6 +94,17 @@ const freshness = z.strictObject({
   p99_s: rate,
   max_s: rate,
 })
+const workers = z.strictObject({
+  stores: z.enum(['embedded', 'servers']),
+  workers: rate,
+  tasks: rate,
+  measured_tasks: rate,
+  measured_s: rate,
+  mb_per_s: rate,
+  ratio: rate,
+  cpu_per_s: z.number(),
+  machine_busy: z.number(),
+})
 const machine = z.strictObject({
   node: z.string(),
   platform: z.string(),
@@ -173,12 +184,26 @@ describe('npm run bench', () => {
     }
   })
 
+  it('prints what a second worker adds', () => {
+    const { status, stdout, stderr } = bench('--only', 'workers', '--json', '--quick')
+    expect(status, stderr).toBe(0)
+    const figures = z.object({ workers: z.array(workers) }).parse(JSON.parse(stdout)).workers
+    expect(figures.map(one => `${one.stores} ${one.workers}`)).toEqual([
+      'embedded 1',
+      'embedded 2',
+      'servers 1',
+      'servers 2',
+    ])
+    for (const [i, { mb_per_s, ratio }] of figures.entries())
+      expect(ratio).toBeCloseTo(mb_per_s / (figures[i - (i % 2)]?.mb_per_s ?? 0), 1)
+  })
+
   it('refuses a bench that it does not have with exit code 2 and the names of those that it has', () => {
     const { status, stdout, stderr } = bench('--only', 'whole-way', '--json')
     expect(status).toBe(2)
     expect(stdout).toBe('')
     expect(stderr).toContain(
-      'whole_way, memory, decode, parquet, segment, catalog_load, metadata, many_tables, planning, freshness',
+      'whole_way, memory, decode, parquet, segment, catalog_load, metadata, many_tables, planning, freshness, workers',
     )
   })
 })
