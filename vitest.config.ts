@@ -34,7 +34,6 @@ export default defineConfig({
           include: ['test/interop/**/*.test.ts'],
           testTimeout: 900_000,
           hookTimeout: 1_800_000,
-          fileParallelism: false,
         },
       },
     ],

@@ -1,6 +1,6 @@
 /**
- * Runs Vitest's projects one after another (`node test/run.ts [unit] [e2e] [interop]`, all by default), so that servers and Spark never
- * compete with tests that measure time, and ends with one line for the whole run. Exits 1 when a test failed, when Vitest itself did,
+ * Runs Vitest's projects one after another (`node test/run.ts [unit] [e2e] [interop]`, all by default), of those that start processes two
+ * files at a time, since they wait for these more than they compute, and ends with one line for the whole run. Exits 1 when a test failed, when Vitest itself did,
  * when nothing ran, and, with CI=true, when a test was skipped: on CI every part must be there.
  */
 import { spawnSync } from 'node:child_process'
@@ -23,7 +23,7 @@ const reports: string[] = []
 const broken: string[] = []
 for (const project of wanted.length > 0 ? wanted : PROJECTS) {
   const report = join(folder, `${project}.json`)
-  const parallel = project === 'unit' ? [] : ['--no-file-parallelism']
+  const parallel = project === 'unit' ? [] : ['--maxWorkers=2']
   const vitest = spawnSync(
     'vitest',
     [
