@@ -85,6 +85,9 @@ export async function planEverything(
   let planned = 0
   const ended = (notPlanned: readonly string[]) => ({ plannedTasks: planned, notPlanned })
   while (!signal.aborted) {
+    // Every plan of a table that rests would be refused, round after round; whoever waits for its tasks says that it rests.
+    const now = await parts.metadata.loadTable(name)
+    if (now?.state !== 'active') return ended([])
     try {
       const report = await round({ landedBeforeMs })
       failures = 0

@@ -46,6 +46,14 @@ describe('runOnce', () => {
     expect(await pipeline.audit()).toMatchObject({ ...clean, rows: 4n })
   })
 
+  test('ends with a table that is paused, and says so', async () => {
+    await land(pipeline.source, ids(0, 10))
+    const { rows } = await pipeline.declare()
+    await pipeline.metadata.setTableState(rows.tableId, 'paused', { who: 'me', why: 'upstream is moving' })
+    const reasons = await runOnce(hasty(), { signal: NEVER })
+    expect(reasons).toEqual([expect.stringContaining('shop.orders is paused')])
+  })
+
   test('says what stopped, and publishes the rest', async () => {
     await flipByte(pipeline.source, await land(pipeline.source, ids(0, 10)), 120)
     await land(pipeline.source, ids(0, 10), { partition: 1 })
