@@ -18,6 +18,7 @@ import { noteMissingTopic, planEverything, planUntilStopped } from './planning/p
 import { publishNow, publishUntilStopped } from './publisher/publish-loop.ts'
 import { type DeclaredTable, declareAll } from './tables/declare-table.ts'
 import { createTopicFollower, followTopicsUntilStopped, type TopicFollower } from './tables/follow-topics.ts'
+import { requireWarehouse } from './tables/require-warehouse.ts'
 import { createTableSet, type TableSet } from './tables/table-set.ts'
 
 /** Passes over one table in a batch run; more than a few need segments that keep changing. */
@@ -75,6 +76,7 @@ export async function runOnce(parts: Parts, options: RunOptions): Promise<readon
 
 async function begin(parts: Parts, options: RunOptions): Promise<Running> {
   const { config, metadata, runtime, stages } = parts
+  await requireWarehouse(parts)
   const declared = await declareAll(config, metadata, runtime)
   if (stages.has('plan')) await Promise.all(config.tables.map(table => noteMissingTopic(parts, table)))
   const tables = createTableSet(declared)

@@ -46,6 +46,20 @@ describe('runOnce', () => {
     expect(await pipeline.audit()).toMatchObject({ ...clean, rows: 4n })
   })
 
+  test('makes no table while the bucket of the warehouse is missing, and goes on through other failures', async () => {
+    pipeline.warehouse.before = () => {
+      throw new AppError({ code: 'bucket-missing', next: 'park', message: 'no such bucket' })
+    }
+    await expect(runOnce(hasty(), { signal: NEVER })).rejects.toMatchObject({ code: 'bucket-missing' })
+    expect(await pipeline.metadata.listTables()).toEqual([])
+    let failures = 0
+    pipeline.warehouse.before = () => {
+      if (failures++ === 0) throw new AppError({ code: 'store-unavailable', next: 'retry', message: 'no' })
+    }
+    expect(await runOnce(hasty(), { signal: NEVER })).toEqual([])
+    expect(failures).toBeGreaterThan(1)
+  })
+
   test('ends with a table that is paused, and says so', async () => {
     await land(pipeline.source, ids(0, 10))
     const { rows } = await pipeline.declare()
