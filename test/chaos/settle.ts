@@ -48,6 +48,8 @@ export type TableStatus = Status['tables'][number]
 
 export async function statusOf(workspace: Workspace): Promise<Status> {
   const { stdout, stderr } = await workspace.tidewater(['status', '--json'])
+  // The first process to run makes the database.
+  if (stderr.includes('there is no metadata database')) return { tables: [] }
   if (stdout === '') throw new Error(`tidewater status answered nothing:\n${stderr}`)
   return statusSchema.parse(JSON.parse(stdout))
 }

@@ -7,7 +7,7 @@ import { MASTER_NAME, type RedisGroup, startCluster, startSentinels } from '../.
 import { orders, ordersConfig } from '../orders-config.ts'
 import { createWorkspace, type Workspace } from '../tidewater-cli.ts'
 
-const PATIENCE = { timeout: 60_000, interval: 500 }
+const PATIENCE = { timeout: 180_000, interval: 500 }
 const PASSWORD = 'canary-of-servers'
 const SENTINEL_PASSWORD = 'canary-of-sentinels'
 const CLEAN = { exitCode: 0, gaps: 0, duplicates: 0, source_gaps: 0, unverifiable: 0 }
