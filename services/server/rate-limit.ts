@@ -9,7 +9,7 @@ import { isIPv6 } from 'node:net'
 
 const MINUTE_MS = 60_000
 /** About 2 MB of them. */
-export const MAX_CLIENTS = 10_000
+const MAX_CLIENTS = 10_000
 
 export interface RateLimiter {
   /** How long until the client may come; 0 for now. Counts nothing. */

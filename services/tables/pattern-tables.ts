@@ -12,7 +12,7 @@ import {
 import type { TableDetail } from '../../shared/metadata/metadata-store.ts'
 
 /** Each with the topic that it was declared to read. */
-export function existingTablesOf(tables: readonly TableDetail[]): readonly ExistingTable[] {
+function existingTablesOf(tables: readonly TableDetail[]): readonly ExistingTable[] {
   return tables.flatMap(({ name, kind, declaration }) => {
     const declared = kind === 'rows' ? declaredTopicOf(declaration) : undefined
     return declared === undefined ? [] : [{ name, ...declared }]

@@ -10,8 +10,8 @@ export async function requireWarehouse({
   metadata,
   warehouse,
 }: Pick<Parts, 'metadata' | 'warehouse'>): Promise<void> {
-  const tables = await metadata.listTables()
-  if (tables.length > 0) return
+  const someTable = await metadata.listTableOverviews({ limit: 1 })
+  if (someTable.length > 0) return
   try {
     for await (const _ of warehouse.list({ prefix: '', limit: 1 })) break
   } catch (error) {

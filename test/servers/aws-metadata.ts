@@ -22,7 +22,7 @@ export interface MetadataService extends LocalEndpoint {
   given(): number
 }
 
-export const ROLE_NAME = 'lake-role'
+const ROLE_NAME = 'lake-role'
 const SESSION = 'session-of-imdsv2'
 const ROLES_PATH = '/latest/meta-data/iam/security-credentials/'
 

@@ -172,7 +172,7 @@ export function partsOf(plan: WorldPlan): readonly string[] {
   ]
 }
 
-export function nameOfDeed(deed: Deed): string {
+function nameOfDeed(deed: Deed): string {
   const { atMs, kind, ...rest } = deed
   return `${kind} ${JSON.stringify(rest)} at ${Math.round(atMs)} ms`
 }

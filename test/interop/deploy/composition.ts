@@ -84,7 +84,7 @@ export async function assignPorts(composition: Composition): Promise<Addresses> 
   }
 }
 
-export async function freePorts(of: readonly number[]): Promise<Ports> {
+async function freePorts(of: readonly number[]): Promise<Ports> {
   const pairs: [number, number][] = []
   for (const port of of) pairs.push([port, await freePort()])
   return new Map(pairs)
