@@ -1,13 +1,14 @@
 /**
  * Runs Vitest's projects one after another (`node test/run.ts [unit] [e2e] [interop]`, all by default), of those that start processes two
- * files at a time, since they wait for these more than they compute, and ends with one line for the whole run. Exits 1 when a test failed, when Vitest itself did,
- * when nothing ran, and, with CI=true, when a test was skipped: on CI every part must be there.
+ * files at a time, since they wait for these more than they compute. It ends with each failure once more and one line for the whole run.
+ * Exits 1 when a test failed, when Vitest itself did, when nothing ran, and, with CI=true, when a test was skipped: on CI every part must
+ * be there.
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { summarize, summaryLine } from './summary.ts'
+import { failuresIn, summarize, summaryLine } from './summary.ts'
 
 const PROJECTS = ['unit', 'e2e', 'interop']
 
@@ -42,6 +43,7 @@ for (const project of wanted.length > 0 ? wanted : PROJECTS) {
 }
 rmSync(folder, { recursive: true, force: true })
 
+for (const failure of failuresIn(reports)) console.error(`FAILED ${failure}\n`)
 const summary = summarize(reports)
 const skippedOnCi = process.env.CI === 'true' && summary.skipped > 0
 if (skippedOnCi) console.error('On CI nothing may be skipped.')
