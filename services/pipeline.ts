@@ -128,7 +128,7 @@ function startMaintaining(running: Running): void {
 }
 
 function startPurging({ parts, tables, loops }: Running): void {
-  tables.follow(table => loops.start(signal => purgeUntilStopped(parts, table, signal)))
+  loops.start(signal => purgeUntilStopped(parts, tables, signal))
 }
 
 /** Again and again, since a segment that changes or goes before it is converted is planned afresh. Answers with what is left, in words. */

@@ -6,9 +6,10 @@
  * references them. Of the topic, the start offset moves first; objects below it whose deletion a crash cut short go in the next round.
  */
 import { AppError } from '../../shared/runtime/errors.ts'
-import { runLoop } from '../../shared/runtime/loop.ts'
 import { type Parts, problemOf } from '../parts.ts'
 import type { DeclaredTable } from '../tables/declare-table.ts'
+import { runTableRounds } from '../tables/table-rounds.ts'
+import type { TableSet } from '../tables/table-set.ts'
 import { segmentKeysOf, topicPlaceOf } from './topic-place.ts'
 
 /** Batches purged in one transaction, so that it holds up no commit. */
@@ -17,19 +18,33 @@ const MAX_SEGMENTS_PER_EXPIRY = 500
 /** Retention counts in hours and days: nobody waits for it. */
 const MAX_INTERVAL_MS = 10 * 60_000
 const ROUNDS_PER_RETENTION = 10
+/** How often it is looked whose time has come; that costs no request. */
+const TICK_MS = 1_000
+/** Tables whose dead letters lie in one place, purged at once by one process. */
+const MAX_PURGED_AT_ONCE = 4
+
+const PURGING = 'purging dead letters'
 
 export async function purgeUntilStopped(
   parts: Parts,
-  table: DeclaredTable,
+  tables: Pick<TableSet, 'all'>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { dlqRetentionMs, name } = table.config
-  if (dlqRetentionMs === undefined) return
-  const intervalMs = Math.min(MAX_INTERVAL_MS, dlqRetentionMs / ROUNDS_PER_RETENTION)
-  const onFailure = problemOf(parts, 'purging dead letters', { table: name })
-  await runLoop({ runtime: parts.runtime, signal, intervalMs, onFailure }, async () => {
-    await purgeOld(parts, table)
-    return { again: false }
+  await runTableRounds<DeclaredTable, true>({
+    runtime: parts.runtime,
+    signal,
+    tickMs: TICK_MS,
+    maxAtOnce: MAX_PURGED_AT_ONCE,
+    lineOf: ({ config }) => config.dlqUrl ?? '',
+    all: () => new Map(tables.all().map(table => [table.rows.tableId, table])),
+    choose: async due => new Map(Array.from(due.keys(), tableId => [tableId, true])),
+    async round(table) {
+      await purgeOld(parts, table)
+      const { dlqRetentionMs = Number.POSITIVE_INFINITY } = table.config
+      return Math.min(MAX_INTERVAL_MS, dlqRetentionMs / ROUNDS_PER_RETENTION)
+    },
+    onFailure: (error, table) =>
+      problemOf(parts, PURGING, table === undefined ? {} : { table: table.config.name })(error),
   })
 }
 
@@ -40,7 +55,7 @@ export async function purgeNow(parts: Parts, table: DeclaredTable): Promise<read
     return []
   } catch (error) {
     if (!(error instanceof AppError) || error.next === 'fatal') throw error
-    return [`${table.config.name}: purging dead letters: ${error.message}`]
+    return [`${table.config.name}: ${PURGING}: ${error.message}`]
   }
 }
 

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { purgeNow } from '../../../services/dead-letter/dead-letter-retention.ts'
+import { purgeNow, purgeUntilStopped } from '../../../services/dead-letter/dead-letter-retention.ts'
 import { readDeadLetters } from '../../../services/dead-letter/read-dead-letters.ts'
+import { createTableSet } from '../../../services/tables/table-set.ts'
 import { readManifest } from '../../../shared/iceberg/manifest.ts'
 import { readManifestList } from '../../../shared/iceberg/manifest-list.ts'
 import { parseTableMetadata } from '../../../shared/iceberg/table-metadata-json.ts'
@@ -159,6 +160,19 @@ test('a store that does not answer is a reason not to be done, and the table is 
   expect(await offsetsOfLetters()).toEqual([])
   expect(await purgeNow(pipeline.parts, await pipeline.declare())).toEqual([])
   expect(await topicKeys()).toEqual([])
+})
+
+test('one loop purges the tables of a process, also those that come later, until it is stopped', async () => {
+  const tables = createTableSet([])
+  const stop = new AbortController()
+  const loop = purgeUntilStopped(pipeline.parts, tables, stop.signal)
+  await landLetter(0)
+  tables.add(await pipeline.declare())
+  for (let steps = 0; steps < 20 && (await offsetsOfLetters()).length > 0; steps++)
+    pipeline.runtime.advance(HOUR_MS / 10)
+  expect(await offsetsOfLetters()).toEqual([])
+  stop.abort()
+  await loop
 })
 
 test('without dlq_retention dead letters stay', async () => {
