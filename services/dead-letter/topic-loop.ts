@@ -91,7 +91,7 @@ export async function renderRound(
       }
     } catch (error) {
       // What waits for a person is kept where people look, and tried again all the same: it may have been put right.
-      if (error instanceof AppError && error.next === 'park')
+      if (error instanceof AppError && (error.next === 'park' || error.next === 'wait'))
         await metadata.failDeadLetterTopic(tableId, error)
       throw error
     } finally {

@@ -112,7 +112,7 @@ export const LOG_EVENTS = {
     level: 'by next',
     fields: ['doing', 'code', 'next', 'table', 'task_id', ...SOURCE, 'catalog', 'details', 'stack'],
     meaning:
-      'something failed. `next` says what follows: `retry`, `replan`, `split` and `cut` go on by themselves (warn), `park` and `stop_table` wait for a person (error)',
+      'something failed. `next` says what follows: `retry`, `replan`, `split` and `cut` go on by themselves (warn); `wait` goes on by itself once a person has mended what the message names, such as a permission, and `park` and `stop_table` stop a partition or table until a person lets it go on (error)',
   },
   'problem.repeated': {
     level: 'by next',
@@ -159,7 +159,7 @@ export interface LogEntry {
   readonly fields: Readonly<Record<string, LogValue | undefined>>
 }
 
-/** What a `next` of a problem goes on by itself. */
+/** Of a problem, each `next` that nobody has to do anything for. */
 const GOES_ON = new Set(['retry', 'replan', 'split', 'cut'])
 
 export function entry<E extends LogEvent>(event: E, message: string, fields: LogFields<E>): LogEntry {

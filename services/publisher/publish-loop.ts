@@ -77,7 +77,8 @@ export async function publishNow(
 
 function verdictOf(outcomes: readonly Attempt[]): Verdict {
   if (outcomes.some(({ kind }) => kind === 'busy')) return 'busy'
-  return outcomes.some(({ kind }) => kind === 'failed') ? 'failing' : 'settled'
+  const mayPass = outcomes.some(outcome => outcome.kind === 'failed' && outcome.error.next === 'retry')
+  return mayPass ? 'failing' : 'settled'
 }
 
 type Attempt = PublishOutcome | { readonly kind: 'failed'; readonly error: AppError }
@@ -141,7 +142,7 @@ async function publishAndReport(
         catalog: outcome.catalog,
         ...factsOf(outcome.error),
         message: outcome.error.message,
-        next: outcome.kind === 'failed' ? 'retry' : 'park',
+        next: outcome.error.next,
       })
     }
   }

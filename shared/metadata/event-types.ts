@@ -25,7 +25,7 @@ export const EVENT_TYPES = {
     meaning:
       'something in this partition cannot be read, and nothing of it is planned or converted any more. Other partitions go on.',
     whatToDo:
-      'Mend what the message names (restore the segment, the permission, the declaration), then: tidewater resume {table} --partition {partition} --why … If it is lost for good: tidewater skip-to {table} --partition {partition} --offset <n> --why …',
+      'Mend what the message names (restore the segment, correct the declaration), then: tidewater resume {table} --partition {partition} --why … If it is lost for good: tidewater skip-to {table} --partition {partition} --offset <n> --why …',
   },
   'table.stopped': {
     severity: 'error',

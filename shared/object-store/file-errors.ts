@@ -37,7 +37,7 @@ function kindOf(code: string): {
     case 'EPERM':
     case 'EROFS':
       return {
-        next: 'park',
+        next: 'wait',
         appCode: 'access-denied',
         advice: 'Let the user that runs Tidewater read and write this folder.',
       }
@@ -61,7 +61,7 @@ function kindOf(code: string): {
       }
     case 'EXDEV':
       return {
-        next: 'park',
+        next: 'wait',
         appCode: 'store-unsupported',
         advice: 'All of a store must lie on one file system: nothing below its folder may be another mount.',
       }

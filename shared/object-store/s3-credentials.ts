@@ -88,7 +88,7 @@ export function credentialsKindOf(
   failure: { readonly name: string; readonly status: number | undefined },
   hadCredentials: boolean,
 ): CredentialsKind {
-  const next = hadCredentials ? 'retry' : 'park'
+  const next = hadCredentials ? 'retry' : 'wait'
   const again = hadCredentials ? ' There were some before: Tidewater tries again.' : ''
   if (FILE_ERRORS.has(failure.name))
     return { code: 'credentials-missing', next, advice: FILE_ADVICE[kind] + again }

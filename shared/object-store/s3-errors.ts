@@ -71,7 +71,7 @@ export function classifyS3Error(error: unknown, context: S3Context): AppError {
       ? credentialsKindOf(source, failure, context.hadCredentials)
       : tls === undefined
         ? kindOf(failure, context)
-        : { code: 'store-tls', next: tls.kind === 'time' ? 'retry' : 'park', advice: TLS_ADVICE[tls.kind] }
+        : { code: 'store-tls', next: tls.kind === 'time' ? 'retry' : 'wait', advice: TLS_ADVICE[tls.kind] }
   const where = context.endpoint === undefined ? `region ${context.region}` : context.endpoint
   const answer =
     failure.message === '' || failure.message === failure.name
@@ -161,18 +161,18 @@ const changed: Kind = {
 }
 const accessDenied: Kind = {
   code: 'access-denied',
-  next: 'park',
+  next: 'wait',
   advice:
     'Give these credentials s3:ListBucket on the bucket, s3:GetObject on sources, and s3:GetObject, s3:PutObject, s3:DeleteObject and s3:AbortMultipartUpload on the warehouse.',
 }
 const regionMissing: Kind = {
   code: 'region-missing',
-  next: 'park',
+  next: 'wait',
   advice: 'Set region beside the url in tidewater.yaml, or AWS_REGION. ECS and EKS set it, EC2 does not.',
 }
 const unsupported: Kind = {
   code: 'store-unsupported',
-  next: 'park',
+  next: 'wait',
   advice:
     'This S3 server lacks something that Tidewater needs (conditional writes with If-None-Match, or ranges). Use a newer release of it.',
 }
@@ -185,7 +185,7 @@ function kindOfName(failure: S3Failure, context: S3Context): Kind | undefined {
     case 'NoSuchBucket':
       return {
         code: 'bucket-missing',
-        next: 'park',
+        next: 'wait',
         advice: `Create the bucket "${context.bucket}", or correct the url in tidewater.yaml.`,
       }
     case 'PreconditionFailed':
@@ -199,7 +199,7 @@ function kindOfName(failure: S3Failure, context: S3Context): Kind | undefined {
     case 'InvalidToken':
       return {
         code: 'credentials-rejected',
-        next: 'park',
+        next: 'wait',
         advice:
           'The server does not accept these credentials. Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the variables named in tidewater.yaml.',
       }
@@ -218,7 +218,7 @@ function kindOfName(failure: S3Failure, context: S3Context): Kind | undefined {
     case 'IllegalLocationConstraintException':
       return {
         code: 'wrong-region',
-        next: 'park',
+        next: 'wait',
         advice: `The bucket is in another region than ${context.region}. Set region in tidewater.yaml, or AWS_REGION.`,
       }
     case 'RequestTimeTooSkewed':

@@ -3,8 +3,12 @@
  * A message says what was being done, to which object, what was expected, what was found, and what the user can do.
  */
 
-/** What whoever catches the error should do: try again later, stop this partition or table until a person acts, or end the process. */
-export type NextStep = 'retry' | 'park' | 'fatal'
+/**
+ * What whoever catches the error should do. `retry`: try again soon. `wait`: try again now and then, since a person has to mend what all
+ * work of this kind stands on, such as a permission or the keys of a store; once that is done, it goes on by itself. `park`: stop this
+ * partition or table until a person acts. `fatal`: end the process.
+ */
+export type NextStep = 'retry' | 'wait' | 'park' | 'fatal'
 
 export interface AppErrorOptions {
   /** Stable, documented, kebab-case, for example `segment-crc-mismatch`. */

@@ -229,7 +229,7 @@ describe('faults that stay', () => {
     const store = open(BUCKET)
     proxy.inject({ kind: 'answer', status: 403, code: 'AccessDenied' }, /./, 10)
     const before = proxy.seen.length
-    await expect(store.get('some/key')).rejects.toMatchObject({ code: 'access-denied', next: 'park' })
+    await expect(store.get('some/key')).rejects.toMatchObject({ code: 'access-denied', next: 'wait' })
     expect(proxy.seen.length - before).toBe(1)
   })
 

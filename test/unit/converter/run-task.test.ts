@@ -47,6 +47,25 @@ describe('runTask', () => {
     expect(await pipeline.eventTypes()).toContain('task.failing')
   })
 
+  test.each([
+    ['the warehouse', () => pipeline.warehouse],
+    ['the source', () => pipeline.source],
+  ])(
+    'a permission that %s lacks for hours stops no partition, and needs nobody once it is there',
+    async (_, storeOf) => {
+      storeOf().before = () => {
+        throw new AppError({ code: 'access-denied', next: 'wait', message: 'no' })
+      }
+      await convertPatiently(60)
+      expect(await pipeline.partition()).toMatchObject({ state: 'active', committedOffset: 0n })
+      expect(await tasks()).toMatchObject({ queued: 1, parked: 0 })
+      expect(await pipeline.eventTypes()).toContain('task.failing')
+      storeOf().before = undefined
+      await convertPatiently(1)
+      expect(await pipeline.audit()).toMatchObject({ ...clean, rows: 10n })
+    },
+  )
+
   test('a failure that nobody classified is tried a few times, then parked', async () => {
     const failing = context(async () => {
       throw new TypeError('undefined is not a function')

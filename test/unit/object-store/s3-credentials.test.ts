@@ -31,15 +31,15 @@ describe('a failure to get credentials', () => {
     credentialsKindOf(credentialSourceOf(env), { name, status }, hadCredentials)
 
   it.each([
-    [ROLE, 'AccessDenied', 403, 'credentials-rejected', 'park'],
-    [ROLE, 'InvalidIdentityToken', 400, 'credentials-rejected', 'park'],
+    [ROLE, 'AccessDenied', 403, 'credentials-rejected', 'wait'],
+    [ROLE, 'InvalidIdentityToken', 400, 'credentials-rejected', 'wait'],
     [ROLE, 'IDPCommunicationError', 400, 'credentials-unavailable', 'retry'],
     [ROLE, 'ThrottlingException', 400, 'credentials-unavailable', 'retry'],
     [ROLE, 'InternalFailure', 500, 'credentials-unavailable', 'retry'],
     [ROLE, 'ExpiredTokenException', 400, 'credentials-expired', 'retry'],
-    [ROLE, 'EACCES', undefined, 'credentials-missing', 'park'],
+    [ROLE, 'EACCES', undefined, 'credentials-missing', 'wait'],
     [RELATIVE, 'CredentialsProviderError', undefined, 'credentials-unavailable', 'retry'],
-    [{}, 'CredentialsProviderError', undefined, 'credentials-missing', 'park'],
+    [{}, 'CredentialsProviderError', undefined, 'credentials-missing', 'wait'],
   ])('%o: %s (%s) is %s, to %s', (env, name, status, code, next) => {
     expect(kindOf(env, name, status)).toMatchObject({ code, next })
   })

@@ -15,8 +15,8 @@ const CONTEXT = {
 it.each([
   ['ERR_SSL_CIPHER_OPERATION_FAILED', 'store-unavailable', 'retry'],
   ['ERR_SSL_SSL/TLS_ALERT_BAD_RECORD_MAC', 'store-unavailable', 'retry'],
-  ['DEPTH_ZERO_SELF_SIGNED_CERT', 'store-tls', 'park'],
-])('%s is %s: only what lasts stops a partition', (code, expected, next) => {
+  ['DEPTH_ZERO_SELF_SIGNED_CERT', 'store-tls', 'wait'],
+])('%s is %s: only what lasts waits for a person', (code, expected, next) => {
   const error = Object.assign(new Error('the connection failed'), { code })
   expect(classifyS3Error(error, CONTEXT)).toMatchObject({ code: expected, next })
 })

@@ -273,21 +273,21 @@ describe('S3 object store', () => {
 
   it.each([
     [s3Error(404, 'NoSuchKey'), 'object-not-found', 'park'],
-    [s3Error(404, 'NoSuchBucket'), 'bucket-missing', 'park'],
-    [s3Error(403, 'AccessDenied'), 'access-denied', 'park'],
-    [s3Error(403, 'SignatureDoesNotMatch'), 'credentials-rejected', 'park'],
+    [s3Error(404, 'NoSuchBucket'), 'bucket-missing', 'wait'],
+    [s3Error(403, 'AccessDenied'), 'access-denied', 'wait'],
+    [s3Error(403, 'SignatureDoesNotMatch'), 'credentials-rejected', 'wait'],
     [s3Error(412, 'PreconditionFailed'), 'object-changed', 'retry'],
     [s3Error(503, 'SlowDown'), 'store-unavailable', 'retry'],
     [s3Error(500, 'InternalError'), 'store-unavailable', 'retry'],
     [s3Error(429, 'TooManyRequests'), 'store-unavailable', 'retry'],
     [s3Error(403, 'RequestTimeTooSkewed'), 'clock-skewed', 'retry'],
-    [s3Error(400, 'AuthorizationHeaderMalformed'), 'wrong-region', 'park'],
+    [s3Error(400, 'AuthorizationHeaderMalformed'), 'wrong-region', 'wait'],
     [s3Error(400, 'RequestTimeout'), 'store-unavailable', 'retry'],
     [s3Error(400, 'XAmzContentSHA256Mismatch'), 'store-unavailable', 'retry'],
     [s3Error(400, 'ExpiredToken'), 'credentials-expired', 'retry'],
-    [s3Error(501, 'NotImplemented'), 'store-unsupported', 'park'],
+    [s3Error(501, 'NotImplemented'), 'store-unsupported', 'wait'],
     [s3Error(400, 'SomethingNew'), 'store-rejected', 'park'],
-    [answer(403, 'plain text'), 'access-denied', 'park'],
+    [answer(403, 'plain text'), 'access-denied', 'wait'],
     [answer(502, '<html>bad gateway</html>'), 'store-unavailable', 'retry'],
   ] as const)('classifies answer %#: %s %s %s', async (handler, code, next) => {
     const { store } = await scripted(handler)

@@ -57,7 +57,7 @@ describe('a request', () => {
       request(store, operation, async () => {
         throw refusal
       }),
-    ).rejects.toMatchObject({ code: 'access-denied', next: 'park' })
+    ).rejects.toMatchObject({ code: 'access-denied', next: 'wait' })
     expect(waitsMs).toEqual([])
   })
 })
