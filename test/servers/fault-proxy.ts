@@ -17,13 +17,13 @@ import { createSeededRandom } from '../simulation/seeded-random.ts'
 
 export type Fault =
   /** Refused before the server sees it. */
-  | { readonly kind: 'answer'; readonly status: number; readonly code: string }
+  | ({ readonly kind: 'answer' } & FaultAnswer)
   /** The connection breaks before the server sees the request. */
   | { readonly kind: 'cut-before' }
   /** The server has done it; the client sees the connection break. */
   | { readonly kind: 'cut-after' }
   /** The server has done it; the client is told of a failure. */
-  | { readonly kind: 'answer-after'; readonly status: number; readonly code: string }
+  | ({ readonly kind: 'answer-after' } & FaultAnswer)
   /** The answer's body breaks off after this part of it. */
   | { readonly kind: 'cut-body'; readonly share: number }
   /** The answer's body stops after this part of it; the connection stays. */
@@ -36,10 +36,17 @@ export type Fault =
   /** A byte of the request's body changes on the way. */
   | { readonly kind: 'garble-request' }
 
+export interface FaultAnswer {
+  readonly status: number
+  readonly code: string
+  /** Sent instead of S3's XML. */
+  readonly json?: unknown
+}
+
 export interface FaultProxy {
   /** `http://127.0.0.1:port` */
   readonly endpoint: string
-  /** Every request so far, as `PUT /bucket/key?query`. */
+  /** Every request so far, as `PUT /bucket/key?query`, or `POST / AWSGlue.GetTable` where a header names what is asked. */
   readonly seen: readonly string[]
   /** How many faults have struck. */
   struck(): number
@@ -82,7 +89,8 @@ export async function startFaultProxy(targetUrl: string): Promise<FaultProxy> {
   }
 
   const server = createServer((request, response) => {
-    const line = `${request.method} ${request.url}`
+    const { 'x-amz-target': target } = request.headers
+    const line = `${request.method} ${request.url}${target === undefined ? '' : ` ${target}`}`
     seen.push(line)
     mostAtOnce = Math.max(mostAtOnce, ++open)
     // A client that goes away in the middle is no failure of the proxy.
@@ -189,13 +197,13 @@ async function drip(response: ServerResponse, content: Buffer, bytesPerSecond: n
   }
 }
 
-function answerError(
-  response: ServerResponse,
-  { status, code }: { readonly status: number; readonly code: string },
-): void {
-  const body = `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>the proxy says ${code}</Message></Error>`
+function answerError(response: ServerResponse, { status, code, json }: FaultAnswer): void {
+  const body =
+    json === undefined
+      ? `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>the proxy says ${code}</Message></Error>`
+      : JSON.stringify(json)
   response.writeHead(status, {
-    'content-type': 'application/xml',
+    'content-type': json === undefined ? 'application/xml' : 'application/json',
     'content-length': String(Buffer.byteLength(body)),
   })
   response.end(body)

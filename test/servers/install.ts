@@ -1,13 +1,14 @@
 /**
  * Installs the real servers that tests run against; every installer may be called again at no cost and returns the program's path.
- * `node test/servers/install.ts [minio] [etcd] [postgres] [broker] [trino] [promtool] [redis]` installs the named ones (all by default) and prints where they are.
+ * `node test/servers/install.ts [minio] [etcd] [postgres] [broker] [trino] [promtool] [redis] [moto]` installs the named ones (all by default) and prints where they are.
  * Run it before the tests: a first build takes minutes, longer than a test's hook may.
  *
  * MinIO and the KafScale broker are built by Go (1.25 or later) from the module proxy, etcd, PostgreSQL, promtool and Redis are Debian's packages, unpacked
- * rather than installed, so that no root is needed and no service is started. Trino comes from Maven Central.
+ * rather than installed, so that no root is needed and no service is started. Trino comes from Maven Central, moto from PyPI.
  */
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { cached, runStep } from './cache.ts'
 import { findJava } from './java.ts'
@@ -127,6 +128,18 @@ export async function installPostgres(): Promise<string> {
   return join(folder, programs)
 }
 
+/** The Python that has moto, which stands in for AWS. moto-requirements.txt pins all that it needs. */
+export async function installMoto(): Promise<string> {
+  const requirements = join(import.meta.dirname, 'moto-requirements.txt')
+  const pins = createHash('sha256').update(readFileSync(requirements)).digest('hex').slice(0, 12)
+  const folder = await cached(`moto-${pins}`, target => {
+    runStep('Making a Python venv (Debian: python3-venv)', ['python3', '-m', 'venv', target])
+    const install = ['install', '--quiet', '--disable-pip-version-check', '--requirement', requirements]
+    runStep('Installing moto', [join(target, 'bin', 'python'), '-m', 'pip', ...install])
+  })
+  return join(folder, 'bin', 'python')
+}
+
 export function unpackPackages(what: string, packages: readonly string[], target: string): void {
   const download = () => runStep(`Downloading ${what}`, ['apt-get', 'download', ...packages], { cwd: target })
   if (!isOnPath('apt-get'))
@@ -164,6 +177,7 @@ const INSTALLERS: Readonly<Record<string, () => Promise<string>>> = {
   trino: installTrino,
   promtool: installPromtool,
   redis: installRedis,
+  moto: installMoto,
 }
 
 if (import.meta.main) {
