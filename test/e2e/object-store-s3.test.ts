@@ -67,14 +67,14 @@ describe('S3 object store', () => {
   it('says that a bucket is missing, that credentials are refused, and which ones', async () => {
     await expect(collect(open('no-such-bucket'), { prefix: '' })).rejects.toMatchObject({
       code: 'bucket-missing',
-      next: 'park',
+      next: 'wait',
       message: expect.stringContaining('Create the bucket "no-such-bucket"'),
     })
     await expect(open('no-such-bucket').put('a', one)).rejects.toMatchObject({ code: 'bucket-missing' })
     const credentials = { accessKeyId: server.accessKeyId, secretAccessKey: 'wrong-secret' }
     await expect(open('more', '', { credentials }).get('a')).rejects.toMatchObject({
       code: 'credentials-rejected',
-      next: 'park',
+      next: 'wait',
     })
   })
 

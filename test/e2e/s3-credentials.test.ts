@@ -167,7 +167,7 @@ it('waits for an endpoint that is away for a while, once it has given credential
 it('says that there are none, and where they could come from', async () => {
   await expect(openByChain().get('a')).rejects.toMatchObject({
     code: 'credentials-missing',
-    next: 'park',
+    next: 'wait',
     message: expect.stringContaining('Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE'),
   })
 })

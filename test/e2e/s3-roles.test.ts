@@ -230,14 +230,14 @@ describe('says what is wrong', () => {
   test('when the token file is not there', async () => {
     const { env } = await webIdentity(LONG_S)
     const failure = await refused({ ...env, AWS_WEB_IDENTITY_TOKEN_FILE: '/nowhere/token' })
-    expect(failure).toMatchObject({ code: 'credentials-missing', next: 'park' })
+    expect(failure).toMatchObject({ code: 'credentials-missing', next: 'wait' })
     expect(failure.message).toContain('/nowhere/token')
     expect(failure.message).toContain('eks.amazonaws.com/role-arn')
   })
 
   test('when only one of the two settings of a web identity is there', async () => {
     const failure = await refused({ AWS_ROLE_ARN: roleArn, AWS_EC2_METADATA_DISABLED: 'true' })
-    expect(failure).toMatchObject({ code: 'credentials-missing', next: 'park' })
+    expect(failure).toMatchObject({ code: 'credentials-missing', next: 'wait' })
     expect(failure.message).toContain('web identity (AWS_WEB_IDENTITY_TOKEN_FILE is not set)')
     expect(failure.message).toContain('AWS_EC2_METADATA_DISABLED is set')
   })
@@ -280,7 +280,7 @@ describe('says what is wrong', () => {
     expect(other).toMatchObject({ code: 'credentials-unavailable', next: 'retry' })
     expect(other.message).toContain('Pod Identity agent')
     const none = await refused({ ...env, AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: '/nowhere/token' })
-    expect(none).toMatchObject({ code: 'credentials-missing', next: 'park' })
+    expect(none).toMatchObject({ code: 'credentials-missing', next: 'wait' })
     expect(none.message).toContain('AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE names a file')
   })
 
@@ -290,7 +290,7 @@ describe('says what is wrong', () => {
     sts.inject({ kind: 'stall' }, /latest/, 2)
     for (const endpoint of [service.url, sts.endpoint]) {
       const failure = await refused({ AWS_EC2_METADATA_SERVICE_ENDPOINT: endpoint })
-      expect(failure).toMatchObject({ code: 'credentials-missing', next: 'park' })
+      expect(failure).toMatchObject({ code: 'credentials-missing', next: 'wait' })
       expect(failure.message).toContain(`the metadata service of EC2 at ${endpoint}`)
       expect(failure.message).toContain('instance profile')
     }
@@ -302,7 +302,7 @@ describe('says what is wrong', () => {
     const store = createS3ObjectStore({ bucket: 'lake', prefix: '', credentials: keys }, systemRuntime)
     await expect(store.get('orders')).rejects.toMatchObject({
       code: 'region-missing',
-      next: 'park',
+      next: 'wait',
       message: expect.stringContaining('AWS_REGION'),
     })
     await store.close()
