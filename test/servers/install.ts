@@ -1,14 +1,15 @@
 /**
  * Installs the real servers that tests run against; every installer may be called again at no cost and returns the program's path.
- * `node test/servers/install.ts [minio] [etcd] [postgres] [broker] [trino] [promtool] [redis] [moto]` installs the named ones (all by default) and prints where they are.
+ * `node test/servers/install.ts [minio] [etcd] [postgres] [broker] [trino] [promtool] [redis] [moto] [iceberg-rest] [nessie]` installs the named ones (all by default) and prints where they are.
  * Run it before the tests: a first build takes minutes, longer than a test's hook may.
  *
  * MinIO and the KafScale broker are built by Go (1.25 or later) from the module proxy, etcd, PostgreSQL, promtool and Redis are Debian's packages, unpacked
- * rather than installed, so that no root is needed and no service is started. Trino comes from Maven Central, moto from PyPI.
+ * rather than installed, so that no root is needed and no service is started. Trino and the REST
+ * catalogs come from Maven Central, moto from PyPI.
  */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { cached, runStep } from './cache.ts'
 import { findJava } from './java.ts'
@@ -20,7 +21,10 @@ const ETCD_PACKAGE = 'etcd-server'
 /** The last version whose server Maven Central has as a tarball of its core alone; the connector is a plugin of its own. */
 export const TRINO_VERSION = '476'
 export const TRINO_MIN_JAVA = 24
-const UNPACK_GOAL = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:unpack'
+/** The last version whose whole server Maven Central has as one jar. */
+const NESSIE_VERSION = '0.99.0'
+export const NESSIE_MIN_JAVA = 21
+const MAVEN_PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1'
 const PROMETHEUS_PACKAGE = 'prometheus'
 /** Debian 12's. */
 const POSTGRES_VERSION = 15
@@ -104,7 +108,7 @@ export async function installTrino(): Promise<string> {
         `Fetching ${artifact}`,
         [
           'mvn',
-          ...['--batch-mode', '--quiet', UNPACK_GOAL],
+          ...['--batch-mode', '--quiet', `${MAVEN_PLUGIN}:unpack`],
           ...[`-Dartifact=${artifact}`, `-DoutputDirectory=${folder}`, filter],
         ],
         // Maven leaves its marks in the folder that it runs in.
@@ -115,6 +119,29 @@ export async function installTrino(): Promise<string> {
     const unused = '-Dmdep.unpack.excludes=**/net.snowflake*,**/org.rocksdb*'
     unpack(`io.trino:trino-iceberg:${TRINO_VERSION}:zip`, join(target, 'plugin'), unused)
   })
+}
+
+/** The folder of the jars of the Iceberg project's reference server of its REST protocol, and of its compatibility kit. */
+export async function installIcebergRest(): Promise<string> {
+  const pom = join(import.meta.dirname, 'iceberg-rest', 'pom.xml')
+  const digest = createHash('sha256').update(readFileSync(pom)).digest('hex').slice(0, 12)
+  const folder = await cached(`iceberg-rest-${digest}`, target => {
+    copyFileSync(pom, join(target, 'pom.xml'))
+    const goal = [`${MAVEN_PLUGIN}:copy-dependencies`, `-DoutputDirectory=${join(target, 'jars')}`]
+    runStep("Fetching Iceberg's REST server", ['mvn', '--batch-mode', '--quiet', ...goal], { cwd: target })
+  })
+  return join(folder, 'jars')
+}
+
+/** One jar that holds everything. */
+export async function installNessie(): Promise<string> {
+  const folder = await cached(`nessie-${NESSIE_VERSION}`, target => {
+    findJava(NESSIE_MIN_JAVA, 'Nessie')
+    const artifact = `org.projectnessie.nessie:nessie-quarkus:${NESSIE_VERSION}:jar:runner`
+    const goal = [`${MAVEN_PLUGIN}:copy`, `-Dartifact=${artifact}`, `-DoutputDirectory=${target}`]
+    runStep('Fetching Nessie', ['mvn', '--batch-mode', '--quiet', ...goal], { cwd: target })
+  })
+  return join(folder, `nessie-quarkus-${NESSIE_VERSION}-runner.jar`)
 }
 
 /** The folder of PostgreSQL's programs, which find their libraries and data beside it. Debian's own is used where it is installed. */
@@ -178,6 +205,8 @@ const INSTALLERS: Readonly<Record<string, () => Promise<string>>> = {
   promtool: installPromtool,
   redis: installRedis,
   moto: installMoto,
+  'iceberg-rest': installIcebergRest,
+  nessie: installNessie,
 }
 
 if (import.meta.main) {

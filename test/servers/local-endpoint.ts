@@ -1,11 +1,13 @@
 /** A small HTTP server on a free loopback port, for what the tests' own endpoints answer. */
 import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
+import { text } from 'node:stream/consumers'
 
 export interface EndpointRequest {
   readonly method: string
   readonly path: string
   readonly headers: IncomingHttpHeaders
+  readonly body: string
 }
 
 export interface EndpointAnswer {
@@ -22,11 +24,11 @@ export interface LocalEndpoint {
 export async function startEndpoint(
   answer: (request: EndpointRequest) => Promise<EndpointAnswer>,
 ): Promise<LocalEndpoint> {
-  const server = createServer(async ({ method = '', url = '', headers }, response) => {
-    const { status, body } = await answer({ method, path: url, headers }).catch((error: unknown) => ({
-      status: 500,
-      body: String(error),
-    }))
+  const server = createServer(async (request, response) => {
+    const { method = '', url = '', headers } = request
+    const { status, body } = await text(request)
+      .then(sent => answer({ method, path: url, headers, body: sent }))
+      .catch((error: unknown) => ({ status: 500, body: String(error) }))
     response.writeHead(status).end(body)
   })
   server.listen(0, '127.0.0.1')

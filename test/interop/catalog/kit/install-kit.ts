@@ -1,30 +1,14 @@
 /**
- * Installs what others try catalogs with: the Iceberg project's REST compatibility kit with its reference server (pom.xml, from Maven
- * Central), and the tests of PyIceberg's source distribution with pytest (requirements.txt, from PyPI). It may be called again at no cost.
+ * Installs what PyIceberg tries catalogs with: the tests of its source distribution with pytest (requirements.txt, from PyPI). It may be
+ * called again at no cost. The Iceberg project's compatibility kit comes with its reference server (test/servers/install.ts).
  */
 import { createHash } from 'node:crypto'
-import { copyFileSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { cached, runStep } from '../../../servers/cache.ts'
 import { installReaders } from '../../readers/install.ts'
 
 const FOLDER = import.meta.dirname
-const COPY_GOAL = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies'
-
-/** The folder of the kit's jars. */
-export async function installRestKit(): Promise<string> {
-  const pom = join(FOLDER, 'pom.xml')
-  const folder = await cached(`rest-kit-${digest(readFileSync(pom))}`, target => {
-    copyFileSync(pom, join(target, 'pom.xml'))
-    runStep(
-      'Fetching the REST compatibility kit',
-      ['mvn', '--batch-mode', '--quiet', COPY_GOAL, `-DoutputDirectory=${join(target, 'jars')}`],
-      { cwd: target },
-    )
-  })
-  return join(folder, 'jars')
-}
-
 export interface PyIcebergTests {
   readonly python: string
   /** Holds `tests/`, and nothing of the library, which is the readers'. */
@@ -62,6 +46,6 @@ function digest(bytes: Uint8Array): string {
 
 if (import.meta.main) {
   const started = performance.now()
-  await Promise.all([installRestKit(), installPyIcebergTests()])
+  await installPyIcebergTests()
   console.log(`catalog tests: installed (${((performance.now() - started) / 1000).toFixed(1)} s)`)
 }

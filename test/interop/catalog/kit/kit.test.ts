@@ -7,7 +7,7 @@
  */
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { installRestKit } from './install-kit.ts'
+import { installIcebergRest } from '../../../servers/install.ts'
 import { type Outcome, runPyIcebergTests, runRestKit } from './run-suites.ts'
 import { startWritableCatalog, type WritableCatalog } from './writable-catalog.ts'
 
@@ -63,8 +63,8 @@ interface Suite {
 let catalog: WritableCatalog
 const suites: Suite[] = []
 beforeAll(async () => {
-  const jars = await installRestKit()
-  catalog = await startWritableCatalog(jars)
+  const jars = await installIcebergRest()
+  catalog = await startWritableCatalog()
   const { uri, readOnlyUri, warehouse } = catalog
   suites.push({
     name: 'The REST compatibility kit of Iceberg 1.11.0',

@@ -19,7 +19,8 @@ import { loadConfig } from '../../../../shared/config/load-config.ts'
 import { openSqliteMetadataStore } from '../../../../shared/metadata/sqlite/store.ts'
 import { openObjectStore } from '../../../../shared/object-store/open-object-store.ts'
 import { systemRuntime } from '../../../../shared/runtime/system-runtime.ts'
-import { dataFolder, freePort, removeFolder, startProcess } from '../../../servers/server-process.ts'
+import { startIcebergRest } from '../../../servers/iceberg-rest.ts'
+import { dataFolder, freePort, removeFolder } from '../../../servers/server-process.ts'
 
 const WAREHOUSE = 'local'
 const LEVEL_SEPARATOR = '%1F'
@@ -45,11 +46,11 @@ export interface WritableCatalog {
   close(): Promise<void>
 }
 
-export async function startWritableCatalog(jars: string): Promise<WritableCatalog> {
+export async function startWritableCatalog(): Promise<WritableCatalog> {
   const folder = dataFolder('kit')
   mkdirSync(join(folder, 'warehouse'))
   const tidewater = await startTidewater(folder)
-  const reference = await startReference(jars, folder)
+  const reference = await startIcebergRest({ warehouse: `file:${folder}/warehouse` })
   const ledger = new DatabaseSync(join(folder, 'tidewater.db'), {
     // Rows of a table without those of its schemas.
     enableForeignKeyConstraints: false,
@@ -57,7 +58,7 @@ export async function startWritableCatalog(jars: string): Promise<WritableCatalo
   let lastWrite: Promise<unknown> = Promise.resolve()
   /** Writes go one after another, each with what it made entered before the next. */
   function inTurn(request: IncomingMessage): Promise<Answer> {
-    const answer = lastWrite.then(() => forwardWrite(request, reference.url, ledger))
+    const answer = lastWrite.then(() => forwardWrite(request, reference.uri, ledger))
     lastWrite = answer.catch(() => undefined)
     return answer
   }
@@ -128,25 +129,6 @@ tables:
       await metadata.close()
     },
   }
-}
-
-/** The Iceberg project's `RESTCatalogServer`, over a catalog in a SQLite file. It has no prefix. */
-async function startReference(jars: string, folder: string) {
-  const port = await freePort()
-  const url = `http://127.0.0.1:${port}`
-  const server = await startProcess({
-    name: 'the reference catalog',
-    program: 'java',
-    args: ['-Xmx512m', '-cp', join(jars, '*'), 'org.apache.iceberg.rest.RESTCatalogServer'],
-    env: {
-      CATALOG_URI: `jdbc:sqlite:${join(folder, 'reference.db')}`,
-      CATALOG_WAREHOUSE: `file:${folder}/warehouse`,
-      CATALOG_REST_PORT: String(port),
-    },
-    cwd: folder,
-    isReady: async () => (await fetch(`${url}/v1/config`)).ok,
-  })
-  return { url, stop: () => server.stop() }
 }
 
 interface Answer {
