@@ -3,7 +3,7 @@
  * and only the last ready segment's footer is fetched. Changes nothing; a crash leaves nothing behind.
  */
 
-import type { SegmentRef } from '../../shared/flow.ts'
+import type { Witness } from '../../shared/metadata/metadata-store.ts'
 import type { ObjectInfo, ObjectStore } from '../../shared/object-store/object-store.ts'
 import { AppError } from '../../shared/runtime/errors.ts'
 import { parseFooter, SEGMENT_FOOTER_BYTES } from '../../shared/segment/segment-file.ts'
@@ -12,6 +12,7 @@ import {
   partitionFolder,
   partitionOfFolder,
   segmentNameOf,
+  segmentObjectKey,
   segmentStem,
 } from '../../shared/segment/segment-key.ts'
 import { type ExaminedListing, examineListing, type ReadySegment } from './examine-listing.ts'
@@ -22,6 +23,8 @@ import { holdForLateArrivals } from './late-arrivals.ts'
 const MAX_OBJECTS_PER_LISTING = 20_000
 /** Objects looked at, from the folder's start, for where a new life begins. */
 const MAX_OBJECTS_OF_NEW_LIFE = 1_000
+/** Within this no topic is deleted and begun again. */
+const MOMENT_MS = 1_000
 /** Listings in one visit, on the way to a start that lies far into the folder. */
 const MAX_LISTINGS_TO_START = 100_000
 
@@ -32,6 +35,8 @@ export interface PartitionToDiscover {
   readonly cursor: Cursor
   readonly nowMs: number
   readonly settleMs: number
+  /** A listing that takes long by this clock is held against the store once more; without it none is. */
+  readonly monotonicMs?: () => number
   /** Whether any of these very objects was converted into the current incarnation. */
   readonly anyConverted?: (objects: readonly ObjectInfo[]) => Promise<boolean>
   /** At least 4; `MAX_OBJECTS_PER_LISTING` without it. */
@@ -42,6 +47,8 @@ export interface PartitionDiscovery {
   readonly following: Following
   /** End of the last segment of `following`, exclusive; absent when there is none. */
   readonly endOffset?: bigint
+  /** The last segment that stands whole, where it belongs to the life that is followed. */
+  readonly witness?: Witness
   readonly waiting?: ExaminedListing['waiting']
   readonly abandoned: readonly bigint[]
   /** The last segment's footer is damaged; the segments before it are in `following`. */
@@ -62,26 +69,51 @@ export async function listPartitionNumbers(
 
 export async function discoverPartition(input: PartitionToDiscover): Promise<PartitionDiscovery> {
   const { store, topic, partition, cursor } = input
-  const last = cursor.lastPlanned
-  const objects = await listFromCursor(input)
+  const objects = await listInOneLife(input)
   const { nowMs, settleMs } = input
   const examined = examineListing(objects, { topic, partition, nowMs, settleMs })
   const { ready, waiting, abandoned } = await holdForLateArrivals(input, examined)
-  const lastPlannedStands = last !== undefined && objects.some(object => object.key === last.key)
-  const lowestBaseOffset = last === undefined || lastPlannedStands ? undefined : await newLifeAt(input, last)
+  const known = cursor.lastPlanned ?? cursor.witness
+  const knownStands = known !== undefined && (await standsStill(input, known, objects))
+  const lowestBaseOffset = known === undefined || knownStands ? undefined : await newLifeAt(input, known)
   const following = followPartition(cursor, {
     ready,
-    lastPlannedStands,
+    knownStands,
     ...(lowestBaseOffset !== undefined && { lowestBaseOffset }),
   })
 
   const found = { abandoned, ...(waiting !== undefined && { waiting }) }
   if (following.kind !== 'segments') return { following, ...found }
-  return { ...(await withEnd(store, following.segments)), ...found }
+  const last = ready.at(-1)
+  // Where neither is so, the folder may hold what is left of one life beside the beginning of another.
+  const isOneLife = known === undefined || knownStands || lowestBaseOffset !== undefined
+  return {
+    ...(await withEnd(store, following.segments)),
+    ...found,
+    ...(last !== undefined && isOneLife && { witness: witnessOf(last) }),
+  }
 }
 
 /**
- * From the last planned segment on, itself included. Before anything was planned, from the folder's start; a start that lies beyond what
+ * A listing is a call for each page: one that was held up between two of them may show the beginning of one life of the topic and the end
+ * of the next. They are of one life where the first segment still stands after the last came.
+ */
+async function listInOneLife(input: PartitionToDiscover): Promise<readonly ObjectInfo[]> {
+  const { store, topic, partition, monotonicMs = () => 0 } = input
+  const beganMs = monotonicMs()
+  const objects = await listFromCursor(input)
+  const first = objects.find(({ key }) => segmentNameOf(key)?.extension === 'kfs')
+  if (first === undefined || monotonicMs() - beganMs <= MOMENT_MS) return objects
+  if ((await store.head(first.key))?.etag === first.etag) return objects
+  throw new AppError({
+    code: 'listing-outdated',
+    next: 'retry',
+    message: `Listing ${topic}-${partition}: ${first.key} went away or changed while what lies behind it was listed. The partition is listed again.`,
+  })
+}
+
+/**
+ * From the last planned segment on, itself included. Where none is known, from the folder's start; a start that lies beyond what
  * one listing holds is reached by listing on from the last segment of each, which may be the one that holds it.
  */
 async function listFromCursor(input: PartitionToDiscover): Promise<readonly ObjectInfo[]> {
@@ -108,12 +140,31 @@ async function listFromCursor(input: PartitionToDiscover): Promise<readonly Obje
   })
 }
 
+function witnessOf({ baseOffset, landedAtMs }: ReadySegment): Witness {
+  return { baseOffset, landedAtMs }
+}
+
+/** The listing begins with the last planned segment; that of another segment may end before it, or begin behind it. */
+async function standsStill(
+  { store, topic, partition, cursor }: PartitionToDiscover,
+  { baseOffset }: { readonly baseOffset: bigint },
+  objects: readonly ObjectInfo[],
+): Promise<boolean> {
+  const key = segmentObjectKey({ topic, partition, baseOffset })
+  if (objects.some(object => object.key === key)) return true
+  return cursor.lastPlanned === undefined && (await store.head(key)) !== undefined
+}
+
 /**
- * Where a new life of the topic begins, if the folder begins below the last planned segment, which is gone. Objects go one by one: while
- * the old life is being deleted, or after somebody removed some of it, what is left is no new one. So there must be a whole segment, and
- * none that was converted.
+ * Where a new life of the topic begins, if the folder begins below a segment of this one that is gone. Objects go one by one: while the
+ * old life is being deleted, or after somebody removed some of it, what is left is no new one. So there must be whole segments, none that
+ * was converted, and all must have landed after the last one that was seen of this life: not everything of it is converted where offsets
+ * were given up, or where the table began later.
  */
-async function newLifeAt(input: PartitionToDiscover, last: SegmentRef): Promise<bigint | undefined> {
+async function newLifeAt(
+  input: PartitionToDiscover,
+  known: { readonly baseOffset: bigint },
+): Promise<bigint | undefined> {
   const { store, topic, partition } = input
   const prefix = `${partitionFolder(topic, partition)}segment-`
   const objects = await collect(store, { prefix, limit: MAX_OBJECTS_OF_NEW_LIFE })
@@ -128,8 +179,16 @@ async function newLifeAt(input: PartitionToDiscover, last: SegmentRef): Promise<
   })
   const lowest = objects.find(({ key }) => baseOffsetOfKey(key) !== undefined)
   const baseOffset = lowest === undefined || segments.length === 0 ? undefined : baseOffsetOfKey(lowest.key)
-  if (baseOffset === undefined || baseOffset >= last.baseOffset) return baseOffset
+  if (baseOffset === undefined || baseOffset >= known.baseOffset) return baseOffset
+  if (!landedAfter(segments, input.cursor.witness)) return undefined
   return (await input.anyConverted?.(segments)) === true ? undefined : baseOffset
+}
+
+/** Stores that count in seconds give neighbours the same time, which tells nothing: none may be older, and one must be younger. */
+function landedAfter(segments: readonly ObjectInfo[], witness: Witness | undefined): boolean {
+  if (witness === undefined) return true
+  const times = segments.map(({ lastModifiedMs }) => lastModifiedMs)
+  return Math.min(...times) >= witness.landedAtMs && Math.max(...times) > witness.landedAtMs
 }
 
 /** Reads the end of the last segment; a segment whose footer is damaged is left out, so that those before it go on. */

@@ -214,6 +214,7 @@ export function createTablePlanner(context: PlannerContext): TablePlanner {
       cursor: cursorOf(partition, settings),
       nowMs: runtime.nowMs(),
       settleMs: settings.segmentSettleMs,
+      monotonicMs: () => runtime.monotonicMs(),
       anyConverted: objects => anyConverted(context, partition, objects),
     })
     const found = await settle(context, partition, discovery)
@@ -279,12 +280,13 @@ async function loadState({ metadata, table }: PlannerContext): Promise<PlanningS
 
 /** A first life that does not begin with the folder, as `start_from` may have it, says nothing of where the folder began. */
 function cursorOf(partition: SourcePartition, { startFrom }: PlannerSettings): Cursor {
-  const { plannedOffset, lastPlanned, firstOffset, incarnation } = partition
+  const { plannedOffset, lastPlanned, witness, firstOffset, incarnation } = partition
   const isFromTheBeginning = startFrom.kind === 'earliest' || incarnation > 0
   return {
     plannedOffset,
     ...(lastPlanned !== undefined && { lastPlanned }),
-    ...(isFromTheBeginning && plannedOffset === firstOffset && { beganAt: firstOffset }),
+    ...(witness !== undefined && { witness }),
+    ...(isFromTheBeginning && { beganAt: firstOffset }),
   }
 }
 
@@ -303,15 +305,17 @@ interface Visit {
  */
 function newEndOf(partition: SourcePartition, discovery: PartitionDiscovery): SourceEnd | undefined {
   const { topic, partition: number, incarnation, plannedOffset, committedOffset, sourceEndOffset } = partition
-  const { following, endOffset = plannedOffset } = discovery
+  const { following, witness, endOffset = plannedOffset } = discovery
   if (following.kind !== 'segments') return undefined
-  const of = { topic, partition: number, incarnation }
+  const isLater = witness !== undefined && witness.baseOffset > (partition.witness?.baseOffset ?? -1n)
+  const of = { topic, partition: number, incarnation, ...(isLater && { witness }) }
   const [oldest] = following.segments
   if (endOffset <= plannedOffset || oldest === undefined)
-    return sourceEndOffset === plannedOffset ? undefined : { ...of, endOffset: plannedOffset }
+    return sourceEndOffset === plannedOffset && !isLater ? undefined : { ...of, endOffset: plannedOffset }
   const unplannedSinceMs = oldest.landedAtMs
   const isOlder = plannedOffset === committedOffset && partition.unplannedSinceMs !== unplannedSinceMs
-  return sourceEndOffset !== endOffset || isOlder ? { ...of, endOffset, unplannedSinceMs } : undefined
+  const isNews = sourceEndOffset !== endOffset || isOlder || isLater
+  return isNews ? { ...of, endOffset, unplannedSinceMs } : undefined
 }
 
 interface Found {

@@ -59,6 +59,8 @@ export interface Database {
     source_end_offset: DefaultInt
     behind_since_ms: NullableInt
     unplanned_since_ms: NullableInt
+    witness_offset: NullableInt
+    witness_landed_at_ms: NullableInt
     stalled_since_ms: NullableInt
     row_count: DefaultInt
     dead_letter_count: DefaultInt

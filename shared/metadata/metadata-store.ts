@@ -92,6 +92,8 @@ export interface SourcePartition {
   readonly committedOffset: bigint
   /** The last segment that was planned; discovery lists from its key and compares its ETag. */
   readonly lastPlanned?: SegmentRef
+  /** Outlives `lastPlanned`, which `skip-to` and the like forget. */
+  readonly witness?: Witness
   readonly state: 'active' | 'paused' | 'stopped'
   /** For `stopped` and `paused`: a stable code and a sentence for people. */
   readonly stateCode?: string
@@ -110,6 +112,13 @@ export interface SourcePartition {
   readonly stalledSinceMs?: number
 }
 
+/** The last segment of an incarnation that discovery saw whole, planned or not: where it is gone, the topic may have been recreated. */
+export interface Witness {
+  readonly baseOffset: bigint
+  /** Unix ms by the store's clock. What belongs to a later incarnation landed no earlier. */
+  readonly landedAtMs: number
+}
+
 /** What discovery saw of one partition's source. */
 export interface SourceEnd {
   readonly topic: string
@@ -119,6 +128,8 @@ export interface SourceEnd {
   readonly endOffset: bigint
   /** When the oldest segment that is not planned landed, by the store's clock; absent when everything is planned. */
   readonly unplannedSinceMs?: number
+  /** Kept unless a later one is known already. */
+  readonly witness?: Witness
 }
 
 /** What a judgement about a partition rests on: when it is not so any more, another process was at work, and the judgement is void. */

@@ -22,6 +22,7 @@ import type {
   SnapshotRecord,
   SourcePartition,
   TableRecord,
+  Witness,
 } from './metadata-store.ts'
 
 /** An integer that a JavaScript number holds exactly: counts, times, small ids. */
@@ -86,6 +87,7 @@ export function partitionOf(row: Row<'source_partition'>, tasksInFlight: bigint)
     plannedOffset: row.planned_offset,
     committedOffset: row.committed_offset,
     ...present('lastPlanned', row.last_planned === null ? null : segmentFromJson(row.last_planned, of)),
+    ...present('witness', witnessOf(row)),
     state: row.state,
     ...present('stateCode', row.state_code),
     ...present('stateReason', row.state_reason),
@@ -96,6 +98,11 @@ export function partitionOf(row: Row<'source_partition'>, tasksInFlight: bigint)
     ...present('unplannedSinceMs', numberOrNull(row.unplanned_since_ms)),
     ...present('stalledSinceMs', numberOrNull(row.stalled_since_ms)),
   }
+}
+
+function witnessOf(row: Row<'source_partition'>): Witness | null {
+  const { witness_offset: baseOffset, witness_landed_at_ms: landedAtMs } = row
+  return baseOffset === null || landedAtMs === null ? null : { baseOffset, landedAtMs: toNumber(landedAtMs) }
 }
 
 type FileColumns = Pick<

@@ -44,6 +44,34 @@ export function describeSourceEnds(open: OpenMetadata): void {
     return partitions.find(found => found.partition === partition)?.waitingSinceMs
   }
 
+  it('keeps the latest segment that was seen of a life, whoever lists late, and whatever is planned or given up', async () => {
+    const [early, late] = [
+      { baseOffset: 10n, landedAtMs: 1 },
+      { baseOffset: 9_007_199_254_740_993n, landedAtMs: 1_700_000_000_000 },
+    ]
+    const seesWitness = (witness: typeof early, incarnation = 0) =>
+      store.noteSourceEnds(TABLE, [{ topic: TOPIC, partition: 0, incarnation, endOffset: 30n, witness }])
+    expect(await partitionAt(store, 0)).not.toHaveProperty('witness')
+    await seesWitness(early)
+    await seesWitness(late)
+    await seesWitness({ ...early, landedAtMs: 2 })
+    await sees(0, 30)
+    expect(await partitionAt(store, 0)).toMatchObject({ witness: late })
+    await converted(store, 'a', sliceOf(0, 0, 10))
+    await planned(store, 'b', sliceOf(0, 10, 20))
+    await store.replanPartition(idOf(0))
+    await store.skipTo(idOf(0), 25n, NOTE)
+    await store.stopPartition(idOf(0), { code: 'segment-replaced', reason: 'other content', details: {} })
+    await store.resumePartition(idOf(0), NOTE)
+    const partition = await partitionAt(store, 0)
+    expect(partition).not.toHaveProperty('lastPlanned')
+    expect(partition).toMatchObject({ plannedOffset: 25n, witness: late })
+    expect(await partitionAt(store, 1)).not.toHaveProperty('witness')
+    await store.registerPartition({ ...idOf(0), incarnation: 1, firstOffset: 0n })
+    await seesWitness(late, 0)
+    expect(await partitionAt(store, 0)).not.toHaveProperty('witness')
+  })
+
   it('is behind from when the source goes past the watermark, until the watermark reaches its end', async () => {
     expect(await partitionAt(store, 0)).not.toHaveProperty('behindSinceMs')
     await sees(0, 20, 5)

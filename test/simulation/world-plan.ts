@@ -107,10 +107,7 @@ export function planWorld(seed: number, cuts: Cuts = WHOLE): WorldPlan {
     ...(dlqRetentionMs !== undefined && isIn('dead-letter retention') && { dlqRetentionMs }),
   }
   const fleet = planFleet(createSeededRandom(seed, 'fleet'))
-  const deeds = planDeeds(createSeededRandom(seed, 'deeds'), fleet.places).filter(
-    // After skip-to nothing is known of the topic's life until something of it is planned: docs/simulation.md.
-    ({ kind }) => kind !== 'skip-to' || !recreation,
-  )
+  const deeds = planDeeds(createSeededRandom(seed, 'deeds'), fleet.places)
   const common = {
     // By a clock that is far ahead, what comes a moment later is given up; its segment then stops the partition for a person to look.
     overtaking: deeds.every(({ kind }) => kind !== 'process-clock'),

@@ -4,7 +4,7 @@
  */
 import { sql } from 'kysely'
 import type { Row } from '../database.ts'
-import type { PartitionId, SourceEnd, TaskState } from '../metadata-store.ts'
+import type { PartitionId, SourceEnd, TaskState, Witness } from '../metadata-store.ts'
 import { numberOrNull, present, toNumber } from '../rows.ts'
 import {
   MAX_STALL_CANDIDATES,
@@ -70,9 +70,15 @@ const endStall = sqlStatement<PartitionId & { sinceMs: number }, unknown>(
       and stalled_since_ms = ${p.sinceMs}`,
 )
 
+/** It only rises: a process that lists late must not take back what another has seen since. */
+const raiseWitness = sqlStatement<{ sourceKey: bigint } & Witness, unknown>(
+  p => sql`update source_partition set witness_offset = ${p.baseOffset}, witness_landed_at_ms = ${p.landedAtMs}
+    where source_key = ${p.sourceKey} and (witness_offset is null or witness_offset < ${p.baseOffset})`,
+)
+
 export function* noteSourceEnds(tableId: string, ends: readonly SourceEnd[]): Steps<void> {
   const nowMs = yield* now()
-  for (const { topic, partition, incarnation, endOffset, unplannedSinceMs } of ends) {
+  for (const { topic, partition, incarnation, endOffset, unplannedSinceMs, witness } of ends) {
     const source = yield* findSource({ tableId, topic, partition })
     if (source === undefined || toNumber(source.incarnation) !== incarnation) continue
     const isBelow = endOffset < source.planned_offset
@@ -83,6 +89,7 @@ export function* noteSourceEnds(tableId: string, ends: readonly SourceEnd[]): St
       behindSinceMs: end > source.committed_offset ? (source.behind_since_ms ?? nowMs) : null,
       unplannedSinceMs: unplannedSinceMs ?? null,
     })
+    if (witness !== undefined) yield* change(raiseWitness, { sourceKey: source.source_key, ...witness })
   }
 }
 

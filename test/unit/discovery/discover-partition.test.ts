@@ -73,6 +73,24 @@ describe('discoverPartition', () => {
     expect(bases(await discover({ plannedOffset: 0n }))).toEqual([0])
   })
 
+  test('a listing that took long counts only while what it began with stands', async () => {
+    await landTens(3)
+    let elapsedMs = 0
+    let meanwhile = async () => {}
+    store.after = async operation => {
+      if (operation !== 'list') return
+      elapsedMs += 1_001
+      await meanwhile()
+    }
+    const slowly = { monotonicMs: () => elapsedMs }
+    expect(bases(await discover({ plannedOffset: 0n }, slowly))).toEqual([0, 10, 20])
+    meanwhile = async () => void (await land(store, ids(70, 10)))
+    await expect(discover({ plannedOffset: 0n }, slowly)).rejects.toMatchObject({ code: 'listing-outdated' })
+    meanwhile = () => removeSegment(store, 0)
+    await expect(discover({ plannedOffset: 0n }, slowly)).rejects.toMatchObject({ code: 'listing-outdated' })
+    expect(bases(await discover({ plannedOffset: 0n }, slowly))).toEqual([10, 20])
+  })
+
   test('a start far into the folder is reached listing by listing', async () => {
     await landTens(20)
     const found = await discover({ plannedOffset: 165n }, { maxObjectsPerListing: 4 })
@@ -122,6 +140,88 @@ describe('discoverPartition', () => {
     expect(bases(await discover(cursor, { anyConverted }))).toEqual([])
     await store.delete('orders/0/segment-00000000000000000010.kfs')
     expect(bases(await discover(cursor, { anyConverted }))).toEqual([])
+  })
+})
+
+describe('discoverPartition, with nothing but a witness', () => {
+  /** As after `skip-to` into the last of three segments, of which the first is converted. */
+  let cursor: Cursor
+  const anyConverted = async (objects: readonly { readonly key: string }[]) =>
+    objects.some(({ key }) => key.endsWith('segment-00000000000000000000.kfs'))
+  beforeEach(async () => {
+    for (const base of [0, 10, 20]) {
+      await land(store, ids(base, 10), { base })
+      nowMs += 5_000
+    }
+    const { witness } = await discover({ plannedOffset: 0n })
+    if (witness === undefined) throw new Error('nothing was seen')
+    cursor = { plannedOffset: 25n, witness, beganAt: 0n }
+  })
+
+  test('the last segment that stands whole is it', async () => {
+    await land(store, ids(30, 10), { base: 30, index: false })
+    expect((await discover({ plannedOffset: 25n })).witness).toEqual({
+      baseOffset: 20n,
+      landedAtMs: nowMs - 5_000,
+    })
+  })
+
+  test('a folder that begins below it, without it, is a new life', async () => {
+    for (const base of [0, 10, 20]) await removeSegment(store, base)
+    expect(bases(await discover(cursor))).toEqual([])
+    await land(store, ids(3, 5), { base: 3 })
+    const found = await discover(cursor, { anyConverted })
+    expect(found.following).toEqual({ kind: 'new_incarnation', firstOffset: 3n })
+    expect(found).not.toHaveProperty('witness')
+  })
+
+  test('what was given up and still stands while the old life is being deleted is no new one', async () => {
+    for (const base of [0, 20]) await removeSegment(store, base)
+    const found = await discover(cursor, { anyConverted })
+    expect(found.following.kind).toBe('segments')
+    expect(found).not.toHaveProperty('witness')
+    await land(store, ids(3, 5), { base: 3 })
+    expect((await discover(cursor, { anyConverted })).following.kind).toBe('segments')
+    await removeSegment(store, 10)
+    expect((await discover(cursor, { anyConverted })).following.kind).toBe('new_incarnation')
+  })
+
+  test('nor is it behind what was planned since', async () => {
+    const behind = { ...(await cursorBehind(20)), witness: { baseOffset: 20n, landedAtMs: nowMs - 5_000 } }
+    for (const base of [0, 20]) await removeSegment(store, base)
+    expect(bases(await discover(behind, { anyConverted }))).toEqual([])
+  })
+
+  test('in a store that counts in seconds, the same time tells neither life from the other', async () => {
+    for (const base of [0, 10, 20]) await removeSegment(store, base)
+    nowMs -= 5_000
+    await land(store, ids(0, 5))
+    expect((await discover(cursor)).following.kind).toBe('segments')
+    nowMs += 1_000
+    await land(store, ids(5, 5), { base: 5 })
+    expect((await discover(cursor)).following).toEqual({ kind: 'new_incarnation', firstOffset: 0n })
+  })
+
+  test('other content under its key, or retention behind which it goes, leaves the life as it was', async () => {
+    await land(store, ids(900, 10), { base: 20 })
+    await removeSegment(store, 0)
+    expect(bases(await discover(cursor))).toEqual([20])
+    for (const base of [10, 20]) await removeSegment(store, base)
+    await land(store, ids(30, 10), { base: 30 })
+    const found = await discover(cursor)
+    expect(bases(found)).toEqual([30])
+    expect(found.witness).toEqual({ baseOffset: 30n, landedAtMs: nowMs })
+  })
+
+  test('it is asked for by name where the listing ends before it', async () => {
+    for (let base = 30; base < 60; base += 10) await land(store, ids(base, 10), { base })
+    const far = { ...cursor, plannedOffset: 15n, witness: { baseOffset: 50n, landedAtMs: nowMs } }
+    const asked: string[] = []
+    store.before = (operation, key) => {
+      if (operation === 'head') asked.push(key)
+    }
+    expect(bases(await discover(far, { maxObjectsPerListing: 6 }))).toEqual([10, 20])
+    expect(asked).toEqual(['orders/0/segment-00000000000000000050.kfs'])
   })
 })
 

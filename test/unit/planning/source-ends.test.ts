@@ -39,13 +39,14 @@ describe('discovery notes how far the source goes', () => {
     await land(pipeline.source, ids(7, 2), { partition: 1, base: 7 })
     await round()
     const of = { topic: 'orders', incarnation: 0, unplannedSinceMs: landedAtMs }
+    const witness = { baseOffset: 7n, landedAtMs: landedAtMs + 5_000 }
     expect(noted).toEqual([
       [
-        { ...of, partition: 0, endOffset: 5n },
-        { ...of, partition: 1, endOffset: 9n },
+        { ...of, partition: 0, endOffset: 5n, witness: { baseOffset: 0n, landedAtMs } },
+        { ...of, partition: 1, endOffset: 9n, witness },
       ],
     ])
-    expect(await pipeline.partition(1)).toMatchObject({ plannedOffset: 0n, sourceEndOffset: 9n })
+    expect(await pipeline.partition(1)).toMatchObject({ plannedOffset: 0n, sourceEndOffset: 9n, witness })
   })
 
   test('and writes nothing more until it changes, whatever the number of rounds', async () => {

@@ -234,6 +234,7 @@ describe('a recreated topic', () => {
     await land(pipeline.source, ids(10, 10), { base: 10 })
     await pipeline.settle()
     for (const base of [0, 10]) await removeSegment(pipeline.source, base)
+    pipeline.runtime.advance(1000)
     await land(pipeline.source, [{ id: 1000 }, 'broken', { id: 1002 }])
   }
 
@@ -276,6 +277,39 @@ describe('a recreated topic', () => {
     await pipeline.settle()
     expect(await pipeline.partition()).toMatchObject({ incarnation: 0, committedOffset: 30n })
     expect(await pipeline.audit()).toMatchObject({ rows: 30n, gaps: 0n, duplicates: 0n, unverifiable: 10n })
+  })
+})
+
+describe('a topic that is recreated after skip-to, before anything more of it is planned', () => {
+  async function skipAndRecreate() {
+    await land(pipeline.source, ids(0, 10))
+    await pipeline.settle()
+    for (const base of [10, 20]) await land(pipeline.source, ids(base, 10), { base })
+    pipeline.runtime.advance(60_000)
+    await pipeline.plan()
+    await pipeline.metadata.skipTo(await idOf(), 25n, NOTE)
+    expect(await pipeline.partition()).not.toHaveProperty('lastPlanned')
+    for (const base of [20, 0, 10]) {
+      await removeSegment(pipeline.source, base)
+      await pipeline.settle()
+      expect(await pipeline.partition()).toMatchObject({ incarnation: 0, state: 'active' })
+    }
+    pipeline.runtime.advance(1000)
+    await land(pipeline.source, ids(1000, 7))
+    await pipeline.settle()
+  }
+
+  test('on_new_incarnation continue: its records are in the table', async () => {
+    await open({ table: { on_new_incarnation: 'continue' } })
+    await skipAndRecreate()
+    expect(await pipeline.partition()).toMatchObject({ incarnation: 1, firstOffset: 0n, committedOffset: 7n })
+    expect(await pipeline.audit()).toMatchObject({ rows: 17n, skipped: 15n, gaps: 0n, duplicates: 0n })
+  })
+
+  test('on_new_incarnation stop: the partition stops', async () => {
+    await open()
+    await skipAndRecreate()
+    expect(await pipeline.partition()).toMatchObject({ state: 'stopped', stateCode: 'topic-recreated' })
   })
 })
 
