@@ -11,6 +11,7 @@ import {
   tableLocationOf,
 } from '../../shared/config/config.ts'
 import { canonicalDeclaration, describeDeclarationChange } from '../../shared/config/declaration.ts'
+import { DEAD_LETTER_SUFFIX } from '../../shared/config/table-name.ts'
 import type { FieldOptions } from '../../shared/decode/field-options.ts'
 import { metadataFields } from '../../shared/decode/kafka-metadata.ts'
 import { assignFreshIds } from '../../shared/iceberg/assign-ids.ts'
@@ -28,9 +29,6 @@ import { AppError, invariant } from '../../shared/runtime/errors.ts'
 import type { Runtime } from '../../shared/runtime/runtime.ts'
 import { deadLetterFields } from '../dead-letter/dead-letter-columns.ts'
 import { configuredTables } from './pattern-tables.ts'
-
-/** What is added to a table's name for its dead letters. */
-export const DEAD_LETTER_SUFFIX = '__dlq'
 
 /** A change of one entry may concern every table of its pattern. */
 const MAX_REFUSALS_TOLD = 20

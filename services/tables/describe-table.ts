@@ -2,6 +2,7 @@
  * What there is to know about a table without reading its files: from the metadata database alone, bounded whatever the table's size.
  * The command line and the HTTP API show the same. Field names are a stable interface (docs/cli.md).
  */
+import { DEAD_LETTER_SUFFIX } from '../../shared/config/table-name.ts'
 import type { ExactJson } from '../../shared/iceberg/exact-json.ts'
 import { humanText } from '../../shared/iceberg/partition-path.ts'
 import type { PartitionValue } from '../../shared/iceberg/partition-spec.ts'
@@ -125,9 +126,9 @@ export async function describeTable(
   const table = await metadata.loadTable(name)
   if (table === undefined) return undefined
   const { tableId } = table
-  const tables = await metadata.listTables()
-  const parent = tables.find(other => other.tableId === table.parentTableId)
-  const deadLetters = tables.find(other => other.parentTableId === tableId)
+  const isRows = table.kind === 'rows'
+  const parent = isRows ? undefined : await metadata.loadTable(name.slice(0, -DEAD_LETTER_SUFFIX.length))
+  const deadLetters = isRows ? await metadata.loadTable(name + DEAD_LETTER_SUFFIX) : undefined
   const sizes = await metadata.sumFiles(tableId)
   const snapshots = await metadata.listNewestSnapshots(tableId, Math.max(1, limits.snapshots))
   const newestSnapshotId = snapshots.newest[0]?.snapshotId

@@ -5,6 +5,7 @@
  * A change is what a run writes. What the database has and the configuration no longer names is told too, and is no change: nothing
  * records whether the last run knew of it, and a run does nothing to it.
  */
+
 import {
   type Config,
   deadLetterTopicLocationOf,
@@ -12,20 +13,14 @@ import {
   type TableConfig,
 } from '../../shared/config/config.ts'
 import { type DeclarationChange, declarationChanges } from '../../shared/config/declaration.ts'
+import { DEAD_LETTER_SUFFIX } from '../../shared/config/table-name.ts'
 import type { ExactJson } from '../../shared/iceberg/exact-json.ts'
 import { partitionSpecToJson } from '../../shared/iceberg/partition-spec-json.ts'
 import type { Schema } from '../../shared/iceberg/schema.ts'
 import { schemaToJson } from '../../shared/iceberg/schema-json.ts'
 import { columnsThroughStructs } from '../../shared/iceberg/schema-lookup.ts'
 import type { Publication, TableDetail } from '../../shared/metadata/metadata-store.ts'
-import {
-  DEAD_LETTER_SUFFIX,
-  type KnownTables,
-  newTables,
-  refusalOf,
-  topicOf,
-  topicRefusal,
-} from './declare-table.ts'
+import { type KnownTables, newTables, refusalOf, topicOf, topicRefusal } from './declare-table.ts'
 import { currentSchemaOf } from './describe-table.ts'
 
 export interface KnownState extends KnownTables {

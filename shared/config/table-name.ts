@@ -1,7 +1,7 @@
 /** What a table may be called, whether a person wrote the name or a template made it of a topic's. */
 import { deadLetterTopicOf, type TableConfig, TOPICS_FOLDER } from './config.ts'
 
-/** Tables with this end of their name are the dead letters of another. */
+/** What is added to a table's name for its dead letters. */
 export const DEAD_LETTER_SUFFIX = '__dlq'
 
 /** Kafka's own limit. */

@@ -1,9 +1,9 @@
 /** What must hold once a world has come to rest: everything that landed is in the tables exactly once, and nothing is left half done. */
 import { auditTable } from '../../services/audit/audit-table.ts'
 import { topicPlaceOf } from '../../services/dead-letter/topic-place.ts'
-import { DEAD_LETTER_SUFFIX } from '../../services/tables/declare-table.ts'
 import { liveFiles } from '../../services/tables/live-files.ts'
 import { type TableConfig, TOPICS_FOLDER } from '../../shared/config/config.ts'
+import { DEAD_LETTER_SUFFIX } from '../../shared/config/table-name.ts'
 import { exactInteger } from '../../shared/iceberg/exact-json.ts'
 import type { TableDetail } from '../../shared/metadata/metadata-store.ts'
 import type { LedgerRange } from './database.ts'

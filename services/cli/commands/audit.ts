@@ -1,7 +1,7 @@
+import { DEAD_LETTER_SUFFIX } from '../../../shared/config/table-name.ts'
 import { auditTable } from '../../audit/audit-table.ts'
 import { type AuditReport, isClean } from '../../audit/audit-tally.ts'
 import { topicPlaceOf } from '../../dead-letter/topic-place.ts'
-import { DEAD_LETTER_SUFFIX } from '../../tables/declare-table.ts'
 import { configuredTables } from '../../tables/pattern-tables.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
 import { type ConfigOption, findNamed, withStores } from '../load-config-file.ts'

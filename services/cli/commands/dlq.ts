@@ -1,4 +1,5 @@
 import type { ColumnValue } from '../../../shared/columns/column-values.ts'
+import { DEAD_LETTER_SUFFIX } from '../../../shared/config/table-name.ts'
 import type { MetadataStore, TableDetail } from '../../../shared/metadata/metadata-store.ts'
 import { invariant } from '../../../shared/runtime/errors.ts'
 import { deadLetterJson, isoTime } from '../../dead-letter/dead-letter-json.ts'
@@ -6,7 +7,6 @@ import { type DeadLetterGroup, groupDeadLetters } from '../../dead-letter/group-
 import { type DeadLetterRow, readDeadLetters } from '../../dead-letter/read-dead-letters.ts'
 import { utf8Text } from '../../segment-tools/bytes-field.ts'
 import { type DeadLetterTopicStatus, topicStatus } from '../../status/collect-status.ts'
-import { DEAD_LETTER_SUFFIX } from '../../tables/declare-table.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
 import { type ConfigOption, findNamed, withStores } from '../load-config-file.ts'
 import { table as layOut, print, printJson } from '../terminal.ts'

@@ -1,5 +1,6 @@
 /** The ways out of a stop. Each is recorded as an event with who asked for it and why. */
 import { userInfo } from 'node:os'
+import { DEAD_LETTER_SUFFIX } from '../../../shared/config/table-name.ts'
 import type {
   MetadataStore,
   OperatorNote,
@@ -9,7 +10,6 @@ import type {
 import type { ObjectStore } from '../../../shared/object-store/object-store.ts'
 import { AppError, invariant } from '../../../shared/runtime/errors.ts'
 import { readLogEnd } from '../../discovery/log-end.ts'
-import { DEAD_LETTER_SUFFIX } from '../../tables/declare-table.ts'
 import { configuredTables } from '../../tables/pattern-tables.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
 import { type ConfigOption, findNamed, withStores } from '../load-config-file.ts'

@@ -1,9 +1,9 @@
 /** Dead letters: how many there are and why, and the records themselves. */
 import { z } from 'zod'
+import { DEAD_LETTER_SUFFIX } from '../../../shared/config/table-name.ts'
 import { deadLetterJson } from '../../dead-letter/dead-letter-json.ts'
 import { readDeadLetterPage } from '../../dead-letter/dead-letter-page.ts'
 import { type DeadLetterGroup, groupDeadLetters } from '../../dead-letter/group-dead-letters.ts'
-import { DEAD_LETTER_SUFFIX } from '../../tables/declare-table.ts'
 import { busy, HttpError } from '../problem.ts'
 import { deadLetterRecord, deadLetterRecordsAnswer, deadLettersAnswer } from './answers.ts'
 import { DIGITS, pageToken, readPageToken } from './page-token.ts'
