@@ -8,6 +8,8 @@
 import type { ObjectStore } from '../../shared/object-store/object-store.ts'
 import { AppError } from '../../shared/runtime/errors.ts'
 import type { Runtime } from '../../shared/runtime/runtime.ts'
+import { DEFAULT_WORKER_MEMORY_BYTES, divideWorkerMemory } from '../../shared/runtime/worker-memory.ts'
+import { BATCH_BYTES } from '../../shared/segment/batch-collector.ts'
 import type { WriterCodec } from '../../shared/segment/codec.ts'
 import { partitionOfKey } from '../../shared/segment/murmur2.ts'
 import { keyOfLineAt } from './key-path.ts'
@@ -37,6 +39,8 @@ export interface LandOptions {
   readonly keyPath?: string
   readonly codec: WriterCodec
   readonly segmentBytes?: number
+  /** What the workers may hold that will convert the segments; the default of `limits.worker_memory` without it. */
+  readonly workerMemoryBytes?: number
   /** NDJSON as it comes from a file or stdin, cut anywhere. */
   readonly input: AsyncIterable<Uint8Array>
   readonly runtime: Runtime
@@ -167,7 +171,9 @@ function summary({ writers, recordCount }: Landing): LandResult {
   }
 }
 
-function checkOptions({ topic, partitions, segmentBytes = DEFAULT_SEGMENT_BYTES }: LandOptions): void {
+function checkOptions(options: LandOptions): void {
+  const { topic, partitions, segmentBytes = DEFAULT_SEGMENT_BYTES } = options
+  const { workerMemoryBytes = DEFAULT_WORKER_MEMORY_BYTES } = options
   const refuse = (option: string, expected: string, found: string | number) =>
     new AppError({
       code: 'land-option-invalid',
@@ -180,7 +186,14 @@ function checkOptions({ topic, partitions, segmentBytes = DEFAULT_SEGMENT_BYTES 
   if (!Number.isInteger(partitions) || partitions < 1 || partitions > MAX_PARTITIONS) {
     throw refuse('--partitions', `a whole number from 1 to ${MAX_PARTITIONS}`, partitions)
   }
-  const isSize = segmentBytes >= MIN_SEGMENT_BYTES && segmentBytes <= MAX_LANDED_SEGMENT_BYTES
-  if (!isSize)
+  if (segmentBytes < MIN_SEGMENT_BYTES || segmentBytes > MAX_LANDED_SEGMENT_BYTES)
     throw refuse('--segment-bytes', `from ${MIN_SEGMENT_BYTES} to ${MAX_LANDED_SEGMENT_BYTES}`, segmentBytes)
+  // A segment ends with the batch that fills it, and a batch with the record that fills it.
+  const convertible = divideWorkerMemory(workerMemoryBytes).segmentBytes - 2 * BATCH_BYTES
+  if (segmentBytes > convertible)
+    throw refuse(
+      '--segment-bytes',
+      `at most ${convertible}, because workers with limits.worker_memory of ${workerMemoryBytes} bytes convert no larger segments (raise it in the configuration that this command and the workers use)`,
+      segmentBytes,
+    )
 }

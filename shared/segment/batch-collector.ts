@@ -9,7 +9,7 @@ import {
 } from './record-encoder.ts'
 
 /** Records weigh this much before compression when a batch is cut, as with a producer's usual largest request. */
-const BATCH_BYTES = 1024 * 1024
+export const BATCH_BYTES = 1024 * 1024
 const NO_PRODUCER = -1n
 
 export interface BatchCollectorOptions {

@@ -24,11 +24,16 @@ export async function land(options: LandOptions, topic: string): Promise<ExitCod
     note(`tidewater: --segment-bytes ${options.segmentBytes}: expected ${segmentBytes.expected}`)
     return EXIT.usage
   }
-  const landIn = (store: ObjectStore) =>
-    landLines(store, { ...options, topic, segmentBytes: segmentBytes.value })
+  const landIn = (store: ObjectStore, workerMemoryBytes?: number) =>
+    landLines(store, {
+      ...options,
+      topic,
+      segmentBytes: segmentBytes.value,
+      ...(workerMemoryBytes !== undefined && { workerMemoryBytes }),
+    })
   if (options.to !== undefined)
     return await landIn(openObjectStore(options.to, { baseFolder: process.cwd(), runtime: systemRuntime }))
-  return await withConfig(options, async ({ sources }) => {
+  return await withConfig(options, async ({ sources, limits }) => {
     const [only] = sources
     if (options.source === undefined && sources.length !== 1) {
       note(`tidewater: the configuration has ${sources.length} sources; name one with --source`)
@@ -36,15 +41,20 @@ export async function land(options: LandOptions, topic: string): Promise<ExitCod
     }
     const source = options.source === undefined ? only : findNamed('source', sources, options.source)
     if (source === undefined) return EXIT.usage
-    return await landIn(openObjectStore(source.url, { ...storeOptionsOf(source), runtime: systemRuntime }))
+    const store = openObjectStore(source.url, { ...storeOptionsOf(source), runtime: systemRuntime })
+    return await landIn(store, limits.workerMemoryBytes)
   })
 }
 
 async function landLines(
   store: ObjectStore,
-  options: Omit<LandOptions, 'segmentBytes'> & { readonly topic: string; readonly segmentBytes: number },
+  options: Omit<LandOptions, 'segmentBytes'> & {
+    readonly topic: string
+    readonly segmentBytes: number
+    readonly workerMemoryBytes?: number
+  },
 ): Promise<ExitCode> {
-  const { topic, partitions, codec, segmentBytes, key } = options
+  const { topic, partitions, codec, segmentBytes, workerMemoryBytes, key } = options
   try {
     const landed = await landTopic({
       store,
@@ -54,6 +64,7 @@ async function landLines(
       segmentBytes,
       input: process.stdin,
       runtime: systemRuntime,
+      ...(workerMemoryBytes !== undefined && { workerMemoryBytes }),
       ...(key !== undefined && { keyPath: key }),
     })
     for (const { partition, startOffset, endOffset } of landed.partitions)

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { type LandOptions, landTopic } from '../../../services/landing/land.ts'
 import type { AppError } from '../../../shared/runtime/errors.ts'
 import type { Runtime } from '../../../shared/runtime/runtime.ts'
+import { divideWorkerMemory } from '../../../shared/runtime/worker-memory.ts'
 import { partitionOfKey } from '../../../shared/segment/murmur2.ts'
 import { parseIndex } from '../../../shared/segment/segment-index.ts'
 import { MemoryObjectStore } from '../../fakes/memory-object-store.ts'
@@ -172,9 +173,34 @@ describe('landing', () => {
     ['no partitions', { partitions: 0 }],
     ['half a partition', { partitions: 1.5 }],
     ['segments of a byte', { segmentBytes: 1 }],
+    ['segments that no default worker converts', { segmentBytes: 126 * 2 ** 20 + 1 }],
+    ['segments that no worker converts', { segmentBytes: 2 ** 31, workerMemoryBytes: 2 ** 34 }],
   ])('%s is refused before anything is written', async (_, options) => {
     const store = new MemoryObjectStore()
     expect(await failureOf(land(store, orders(1), options))).toMatchObject({ code: 'land-option-invalid' })
     expect(store.writes).toEqual([])
+  })
+
+  test('how large segments may be follows from the memory of the workers that will convert them', async () => {
+    const size = { segmentBytes: 130 * 2 ** 20, codec: 'none' } as const
+    const refused = await failureOf(land(new MemoryObjectStore(), orders(1), size))
+    expect(refused.message).toContain('limits.worker_memory of 1073741824 bytes')
+    const store = new MemoryObjectStore()
+    expect(await land(store, orders(1), { ...size, workerMemoryBytes: 2 ** 31 })).toMatchObject({
+      segmentCount: 1,
+    })
+  })
+
+  test('the largest that is accepted is one that a worker takes, though its last batch goes beyond it', async () => {
+    const workerMemoryBytes = 2 ** 28
+    const { segmentBytes } = divideWorkerMemory(workerMemoryBytes)
+    const store = new MemoryObjectStore()
+    const lines = Array.from({ length: 36 }, (_, id) => JSON.stringify({ id, text: 'x'.repeat(1_000_000) }))
+    const options = { codec: 'none', segmentBytes: segmentBytes - 2 ** 21, workerMemoryBytes } as const
+    expect(await land(store, lines, options)).toMatchObject({ segmentCount: 2 })
+    const sizes: number[] = []
+    for await (const { sizeBytes } of store.list({ prefix: '' })) sizes.push(sizeBytes)
+    expect(Math.max(...sizes)).toBeGreaterThan(options.segmentBytes)
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(segmentBytes)
   })
 })
