@@ -157,9 +157,9 @@ async function standsStill(
 
 /**
  * Where a new life of the topic begins, if the folder begins below a segment of this one that is gone. Objects go one by one: while the
- * old life is being deleted, or after somebody removed some of it, what is left is no new one. So there must be whole segments, none that
- * was converted, and all must have landed after the last one that was seen of this life: not everything of it is converted where offsets
- * were given up, or where the table began later.
+ * old life is being deleted, or after somebody removed some of it, what is left is no new one. So there must be a whole segment below it,
+ * none that was converted, and all must have landed after the last one that was seen of this life: not everything of it is converted
+ * where offsets were given up, or where the table began later.
  */
 async function newLifeAt(
   input: PartitionToDiscover,
@@ -180,6 +180,9 @@ async function newLifeAt(
   const lowest = objects.find(({ key }) => baseOffsetOfKey(key) !== undefined)
   const baseOffset = lowest === undefined || segments.length === 0 ? undefined : baseOffsetOfKey(lowest.key)
   if (baseOffset === undefined || baseOffset >= known.baseOffset) return baseOffset
+  // Half a segment of this life may lie below one of it that was not seen yet.
+  if (!segments.some(({ key }) => (baseOffsetOfKey(key) ?? known.baseOffset) < known.baseOffset))
+    return undefined
   if (!landedAfter(segments, input.cursor.witness)) return undefined
   return (await input.anyConverted?.(segments)) === true ? undefined : baseOffset
 }

@@ -12,6 +12,8 @@ export interface SimulatedDatabase {
   readonly db: DatabaseSync
   /** The database's clock, Unix ms. */
   nowMs(): number
+  /** The latest that its clock has shown, wherever it stands now. */
+  latestMs(): number
   /** Somebody sets the clock of the database's machine. */
   jumpClock(byMs: number): void
   /** `look` runs after every transaction that may have changed something. */
@@ -36,6 +38,7 @@ export async function openSimulatedDatabase(
   runtime: Pick<Runtime, 'sleep' | 'random'>,
 ): Promise<SimulatedDatabase> {
   let jumpedMs = 0
+  let shownMs = 0
   const nowMs = () => worldMs() + jumpedMs
   const looks: (() => void)[] = []
   const connection = openConnection({ path: ':memory:', clock: nowMs, runtime })
@@ -64,7 +67,9 @@ export async function openSimulatedDatabase(
     store,
     db,
     nowMs,
+    latestMs: () => Math.max(shownMs, nowMs()),
     jumpClock(byMs) {
+      shownMs = Math.max(shownMs, nowMs())
       jumpedMs += byMs
     },
     afterEachChange: look => looks.push(look),

@@ -174,7 +174,7 @@ export function createObserver(context: ObserverContext): Observer {
     const tooYoung = [...missing].filter(([key, lives]) =>
       lives.some(life => {
         const since = ledger.visibleSinceMs(life, BigInt(key.split(' ')[1] ?? '0'))
-        return target === 'rows' || since === undefined || database.nowMs() - since < table.dlqRetentionMs
+        return target === 'rows' || since === undefined || database.latestMs() - since < table.dlqRetentionMs
       }),
     )
     check(

@@ -20,6 +20,7 @@ const FOUND: readonly [number, string][] = [
   [1079, 'what was left of a topic while it was being deleted was taken for a new life of it'],
   [1517, 'a topic that was recreated after skip-to was taken for what it had been, and began in its middle'],
   [1649, 'a topic that was recreated after skip-to was not planned'],
+  [13347, 'half a segment that was left of a topic was taken for a new life of it'],
   [5909, 'a listing that was held up between two pages joined one life of a topic to the next'],
 ]
 

@@ -130,6 +130,16 @@ describe('discoverPartition', () => {
     expect(asked[0]).toBe('orders/0/segment-00000000000000000000.kfs')
   })
 
+  test('half a segment of a life that is being deleted, below a whole one that was not seen, is no new one', async () => {
+    await landTens(3)
+    const cursor = await cursorBehind(20)
+    for (const base of [0, 20]) await removeSegment(store, base)
+    await store.delete('orders/0/segment-00000000000000000010.index')
+    nowMs += 5_000
+    await land(store, ids(30, 10), { base: 30 })
+    expect((await discover(cursor)).following.kind).toBe('segments')
+  })
+
   test('what is left of a life that is being deleted is no new one', async () => {
     await landTens(3)
     const cursor = await cursorBehind(20)
