@@ -11,7 +11,7 @@ import type { ConvertTask } from '../../shared/flow.ts'
 import type { MetadataStore } from '../../shared/metadata/metadata-store.ts'
 import { invariant } from '../../shared/runtime/errors.ts'
 import { systemRuntime } from '../../shared/runtime/system-runtime.ts'
-import { answerQuestions, cpuSeconds } from '../whole-way/child.ts'
+import { answerQuestions, cpuSeconds, peakRssBytes } from '../whole-way/child.ts'
 
 export interface PlanQuestion {
   readonly configPath: string
@@ -66,8 +66,7 @@ answerQuestions(async (question: PlanQuestion): Promise<Planned> => {
     if (committed === before) throw new Error(`${committed} of ${question.segments} segments were planned`)
   }
   await parts.close()
-  // Kilobytes.
-  return { ...found, peakRssBytes: process.resourceUsage().maxRSS * 1024 }
+  return { ...found, peakRssBytes: peakRssBytes() }
 })
 
 /** Answers how many segments that were. */

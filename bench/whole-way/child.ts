@@ -1,5 +1,6 @@
 /** What the bench and its child processes say to each other, by Node's IPC with structured clones. One question is open at a time. */
 import { type ChildProcess, fork } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { siblingModule } from '../../shared/runtime/module-url.ts'
 
 /** CPU time of the whole process, its garbage collector and compiler threads included. */
@@ -19,10 +20,14 @@ type Reply = { readonly answer: unknown } | { readonly failure: string }
 /** A child that was hung up on ends by itself within this time. */
 const PATIENCE_MS = 5000
 
-/** Starts `<name>.ts` of this folder. What it prints goes to stderr. */
-export function startChild<Question extends object>(name: string): Child<Question> {
+/** Starts `<name>.ts` of this folder, with these flags of Node. What it prints goes to stderr. */
+export function startChild<Question extends object>(
+  name: string,
+  nodeFlags: readonly string[] = [],
+): Child<Question> {
   const child: ChildProcess = fork(siblingModule(import.meta.url, `./${name}`), {
     serialization: 'advanced',
+    execArgv: [...nodeFlags],
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
   })
   child.stdout?.pipe(process.stderr)
@@ -68,4 +73,17 @@ async function reply<Question>(answer: (question: Question) => Promise<unknown>,
 export function cpuSeconds(): number {
   const { user, system } = process.cpuUsage()
   return (user + system) / 1e6
+}
+
+/**
+ * The most memory that this process had. On Linux `maxRSS` will not do: it is never less than what the parent had when it started this
+ * process, and the bench has hundreds of megabytes once it has made its data.
+ */
+export function peakRssBytes(): number {
+  const { maxRSS } = process.resourceUsage()
+  const peakKib =
+    process.platform === 'linux'
+      ? Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1])
+      : maxRSS
+  return peakKib * 1024
 }

@@ -10,7 +10,7 @@ import type { ObjectStore } from '../../shared/object-store/object-store.ts'
 import { openObjectStore } from '../../shared/object-store/open-object-store.ts'
 import { invariant } from '../../shared/runtime/errors.ts'
 import { systemRuntime } from '../../shared/runtime/system-runtime.ts'
-import { answerQuestions, cpuSeconds, type RunFigure } from './child.ts'
+import { answerQuestions, cpuSeconds, peakRssBytes, type RunFigure } from './child.ts'
 import { measureStages } from './stages.ts'
 
 export type ConvertQuestion =
@@ -41,7 +41,7 @@ answerQuestions(async (question: ConvertQuestion) => {
     opened = { source, warehouse, convert }
     return undefined
   }
-  if (question.kind === 'peak') return process.resourceUsage().maxRSS * 1024
+  if (question.kind === 'peak') return peakRssBytes()
   invariant(opened !== undefined, 'the stores are opened first')
   if (question.kind === 'stages') return await measureStages(question.request, opened.source)
   return await run(opened, question)

@@ -5,7 +5,7 @@
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api'
 import type { IcebergType, Schema } from '../../shared/iceberg/schema.ts'
 import { invariant } from '../../shared/runtime/errors.ts'
-import { answerQuestions, cpuSeconds, type RunFigure } from './child.ts'
+import { answerQuestions, cpuSeconds, peakRssBytes, type RunFigure } from './child.ts'
 
 export type DuckdbQuestion =
   | { readonly kind: 'open'; readonly input: string; readonly output: string; readonly schema: Schema }
@@ -30,7 +30,7 @@ answerQuestions(async (question: DuckdbQuestion) => {
     opened = { connection, question }
     return undefined
   }
-  if (question.kind === 'peak') return process.resourceUsage().maxRSS * 1024
+  if (question.kind === 'peak') return peakRssBytes()
   invariant(opened !== undefined, 'the database is opened first')
   return question.kind === 'run' ? await run(opened) : await differences(opened, question.paths)
 })
