@@ -109,11 +109,12 @@ export async function openParts(config: Config, options: PartsOptions): Promise<
     await stores.close()
     throw error
   })
+  const catalogs = openCatalogs(config.catalogs, stores)
   const pool = openConvertPool(workers, threadStores(config))
   return {
     ...stores,
     queue,
-    catalogs: openCatalogs(config.catalogs, stores),
+    catalogs,
     convert: request => pool.convert(request),
     workers,
     stages,
@@ -122,6 +123,7 @@ export async function openParts(config: Config, options: PartsOptions): Promise<
     async close() {
       await pool.close()
       await queue.close()
+      for (const catalog of catalogs.values()) await catalog.close()
       await stores.close()
     },
   }

@@ -106,6 +106,9 @@ export interface TaskResult {
 
 /** The answer of a catalog to a commit. After `unknown` nothing is deleted: the publisher reloads and looks for its own snapshot id. */
 export type CommitOutcome =
-  | { readonly kind: 'committed'; readonly metadataLocation: string }
+  /** `tableUuid`: the catalog's own, where it gives tables theirs. */
+  | { readonly kind: 'committed'; readonly metadataLocation: string; readonly tableUuid: string }
+  /** The table is there now, empty, with whatever ids the catalog gave it. What was wanted is still to be committed, on top of that. */
+  | { readonly kind: 'created' }
   | { readonly kind: 'conflict'; readonly message: string }
   | { readonly kind: 'unknown'; readonly cause: unknown }

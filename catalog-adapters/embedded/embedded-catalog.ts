@@ -21,6 +21,9 @@ export function createEmbeddedCatalog(
   return {
     name,
     type: 'embedded',
+    traits: {
+      keepsPointer: { holds: true, because: 'the pointer is a column of the metadata database' },
+    },
     async loadTable(identifier) {
       const table = await metadata.loadTable(nameOf(identifier))
       if (table === undefined) return undefined
@@ -41,7 +44,7 @@ export function createEmbeddedCatalog(
           message: `another content stands at ${metadataLocation}; it is left alone and a new name is taken`,
         }
       }
-      return { kind: 'committed', metadataLocation }
+      return { kind: 'committed', metadataLocation, tableUuid: tableMetadata.tableUuid }
     },
     async close() {},
   }

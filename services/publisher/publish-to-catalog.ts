@@ -8,16 +8,20 @@
 import type { Catalog, CatalogTable } from '../../catalog-adapters/catalog.ts'
 import { tableIdentifierOf } from '../../shared/config/config.ts'
 import { metadataFilePath } from '../../shared/iceberg/locations.ts'
+import { changesBetween } from '../../shared/iceberg/table-changes.ts'
+import type { TableMetadata } from '../../shared/iceberg/table-metadata.ts'
 import { previousVersionsMax, tableMetadataOf } from '../../shared/iceberg/table-metadata-of.ts'
 import type {
   MetadataStore,
   Publication,
   PublicationIntent,
+  ShownTable,
   SnapshotRecord,
   TableDetail,
 } from '../../shared/metadata/metadata-store.ts'
 import { AppError, invariant, unreachable } from '../../shared/runtime/errors.ts'
 import type { Runtime } from '../../shared/runtime/runtime.ts'
+import { foreignChange } from './foreign-change.ts'
 
 /** A catalog that fails for this long raises an event; shorter trouble passes by itself. */
 export const REPORT_FAILING_AFTER_MS = 120_000
@@ -83,42 +87,40 @@ interface Publishing {
 
 async function publish(context: PublishContext, publishing: Publishing): Promise<CatalogOutcome> {
   const { metadata } = context
-  const { table, catalog, publication } = publishing
+  const { table, catalog, publication, snapshots } = publishing
   const identifier = tableIdentifierOf(table.name)
   const current = await catalog.loadTable(identifier)
   await refuseOvertaken(context, publishing)
-  refuseForeign(publishing, current)
 
   const intent = publication.intent ?? newIntent(context.runtime, publishing)
-  const confirm = async (): Promise<CatalogOutcome> => {
-    await metadata.confirmPublication(
-      table.tableId,
-      catalog.name,
-      intent,
-      previousVersionsMax(table.properties),
-    )
-    const snapshot = publishing.snapshots.find(candidate => candidate.snapshotId === intent.snapshotId)
-    return {
-      kind: 'published',
-      metadataLocation: intent.metadataLocation,
-      ...(snapshot !== undefined && { snapshot }),
-    }
-  }
-  // An earlier attempt may have arrived without our hearing of it.
-  if (current !== undefined && current.metadataLocation === intent.metadataLocation) return confirm()
+  const { metadataLocation, timestampMs } = intent
+  const shown = upTo(snapshots, intent.snapshotId)
+  const wanted = tableMetadataOf({ table, snapshots: shown, publication, timestampMs })
+  const foreign = foreignChange({ table, publication, snapshots, wanted }, current)
+  if (foreign !== undefined) throw foreign
+
   if (publication.intent === undefined)
     await metadata.beginPublication(table.tableId, catalog.name, intent, publication.metadataVersion)
+  // An earlier attempt may have arrived without our hearing of it.
+  if (current !== undefined && shows(catalog, current, { metadataLocation, metadata: wanted }))
+    return await confirm(context, publishing, { intent, shown: current })
 
-  const shown = upTo(publishing.snapshots, intent.snapshotId)
   const outcome = await catalog.commit({
     identifier,
-    ...(current !== undefined && { base: baseOf(current) }),
-    metadata: tableMetadataOf({ table, snapshots: shown, publication, timestampMs: intent.timestampMs }),
-    metadataLocation: intent.metadataLocation,
+    ...(current !== undefined && { base: current }),
+    metadata: wanted,
+    metadataLocation,
   })
   switch (outcome.kind) {
     case 'committed':
-      return confirm()
+      return await confirm(context, publishing, { intent, shown: outcome })
+    case 'created':
+      // What it is now is judged as any table that the catalog shows; it is there, so this happens once.
+      invariant(
+        current === undefined,
+        `catalog ${catalog.name} created ${table.name}, which it showed before`,
+      )
+      return await publish(context, { ...publishing, publication: { ...publication, intent } })
     case 'conflict':
       return failed(publishing, context, {
         code: 'publish-conflict',
@@ -133,6 +135,34 @@ async function publish(context: PublishContext, publishing: Publishing): Promise
     default:
       return unreachable(outcome)
   }
+}
+
+/** Where the catalog writes metadata files of its own, it shows what is wanted when nothing is left to change. */
+function shows(
+  catalog: Catalog,
+  current: CatalogTable,
+  wanted: { readonly metadataLocation: string; readonly metadata: TableMetadata },
+): boolean {
+  if (current.metadataLocation === wanted.metadataLocation) return true
+  if (catalog.traits.keepsPointer.holds) return false
+  return changesBetween(current.metadata, wanted.metadata, () => false).updates.length === 0
+}
+
+async function confirm(
+  { metadata }: PublishContext,
+  { table, catalog, snapshots }: Publishing,
+  { intent, shown }: { readonly intent: PublicationIntent; readonly shown: ShownTable },
+): Promise<CatalogOutcome> {
+  const { metadataLocation, tableUuid } = shown
+  await metadata.confirmPublication(
+    table.tableId,
+    catalog.name,
+    intent,
+    previousVersionsMax(table.properties),
+    { metadataLocation, tableUuid },
+  )
+  const snapshot = snapshots.find(candidate => candidate.snapshotId === intent.snapshotId)
+  return { kind: 'published', metadataLocation, ...(snapshot !== undefined && { snapshot }) }
 }
 
 async function failed(
@@ -177,15 +207,6 @@ function upTo(
   return snapshots.slice(0, index + 1)
 }
 
-function baseOf(current: CatalogTable) {
-  const snapshotId = current.metadata.snapshots.at(-1)?.snapshotId
-  return {
-    tableUuid: current.tableUuid,
-    metadataLocation: current.metadataLocation,
-    ...(snapshotId !== undefined && { snapshotId }),
-  }
-}
-
 /**
  * What the catalog shows can be judged only against what Tidewater knew when it was read: a publisher that was overtaken between the two
  * would take its own table for a foreign one.
@@ -221,33 +242,6 @@ async function reportHeld(
     message: `${cause.message} Look into it, then: tidewater resume ${table.name} --why …`,
     details: { catalog: catalog.name, code: cause.code },
   })
-}
-
-function refuseForeign(
-  { table, catalog, publication, snapshots }: Publishing,
-  current: CatalogTable | undefined,
-): void {
-  if (current === undefined) return
-  const hold = (code: string, what: string) =>
-    new AppError({
-      code,
-      next: 'park',
-      message: `Catalog ${catalog.name} shows ${table.name} ${what}. Nothing was overwritten; the table is held there.`,
-    })
-  if (current.tableUuid !== table.tableId) {
-    throw hold(
-      'table-replaced',
-      `with the table uuid ${current.tableUuid}, not ${table.tableId}: another table stands under its name`,
-    )
-  }
-  const shown = current.metadata.snapshots.at(-1)?.snapshotId
-  const ours = new Set([
-    publication.snapshotId,
-    publication.intent?.snapshotId,
-    ...snapshots.map(snapshot => snapshot.snapshotId),
-  ])
-  if (shown !== undefined && !ours.has(shown))
-    throw hold('foreign-snapshot', `at snapshot ${shown}, which Tidewater did not write`)
 }
 
 function heldError(table: TableDetail, catalog: Catalog, publication: Publication): AppError {

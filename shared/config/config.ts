@@ -72,10 +72,44 @@ export interface SourceConfig extends StoreConfig {
   readonly segmentSettleMs: number
 }
 
-export interface CatalogConfig {
+export type CatalogConfig = EmbeddedCatalogConfig | RestCatalogConfig
+
+export interface EmbeddedCatalogConfig {
   readonly name: string
   readonly type: 'embedded'
 }
+
+export interface RestCatalogConfig {
+  readonly name: string
+  readonly type: 'rest'
+  /** Up to and without `/v1`, without a slash at its end. */
+  readonly uri: string
+  readonly warehouse?: string
+  readonly auth: RestAuthConfig
+  /** By lower-case names. They may be keys of a gateway. */
+  readonly headers: Readonly<Record<string, Secret>>
+  /** Absolute; PEM of the authority that signed the server's certificate, trusted besides those of Node. */
+  readonly caFile?: string
+}
+
+export type RestAuthConfig =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'token'; readonly token: Secret }
+  | {
+      readonly kind: 'credential'
+      /** `client_id:client_secret`. */
+      readonly credential: Secret
+      readonly scope: string
+      /** Without it the catalog's own. */
+      readonly serverUri?: string
+    }
+  | {
+      readonly kind: 'sigv4'
+      readonly signingName: string
+      readonly signingRegion: string
+      /** Without it the usual AWS chain. */
+      readonly credentials?: StoreConfig['credentials']
+    }
 
 export interface TableConfig {
   /** With its namespace, joined by dots: `analytics.orders`. */

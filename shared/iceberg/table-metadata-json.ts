@@ -13,10 +13,10 @@ import { partitionSpecFromJson, partitionSpecToJson } from './partition-spec-jso
 import { schemaFromJson, schemaToJson } from './schema-json.ts'
 import type { Snapshot, SnapshotRef, TableMetadata } from './table-metadata.ts'
 
-const FORMAT_VERSION = 2
-const MAIN_BRANCH = 'main'
+export const FORMAT_VERSION = 2
+export const MAIN_BRANCH = 'main'
 /** Sort order 0 is "unsorted" and always there. */
-const UNSORTED_ORDER = { 'order-id': 0, fields: [] }
+export const UNSORTED_ORDER = { 'order-id': 0, fields: [] }
 /** What the Java library writes when there is no snapshot yet; readers before 1.10 do not accept null. */
 const NO_SNAPSHOT_ID = -1n
 
@@ -118,7 +118,7 @@ function refsToJson(metadata: TableMetadata, currentId: bigint | undefined): Exa
   return refs
 }
 
-function snapshotToJson(snapshot: Snapshot): ExactJson {
+export function snapshotToJson(snapshot: Snapshot): ExactJson {
   const { operation, ...rest } = snapshot.summary
   return {
     'sequence-number': snapshot.sequenceNumber,
@@ -174,7 +174,7 @@ export function parseTableMetadata(bytes: Uint8Array, what: string): TableMetada
 }
 
 /** For callers that hold the parsed JSON, such as an answer of a REST catalog read by `parseExactJson`. */
-function tableMetadataFromJson(json: unknown, what: string): TableMetadata {
+export function tableMetadataFromJson(json: unknown, what: string): TableMetadata {
   const version = z.object({ 'format-version': z.number() }).safeParse(json)
   if (version.success && version.data['format-version'] !== FORMAT_VERSION)
     throw unsupported(what, `format version ${version.data['format-version']}`)

@@ -205,6 +205,7 @@ export interface Database {
     catalog: string
     snapshot_id: NullableInt
     metadata_location: NullableText
+    table_uuid: NullableText
     metadata_timestamp_ms: NullableInt
     metadata_version: DefaultInt
     metadata_log: Generated<string>

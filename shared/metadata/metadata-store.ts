@@ -362,6 +362,8 @@ export interface Publication {
   /** The last snapshot that this catalog is known to show. */
   readonly snapshotId?: bigint
   readonly metadataLocation?: string
+  /** What the catalog calls the table; absent before it is shown there, and for those that versions without this column published. */
+  readonly tableUuid?: string
   /** What that metadata file says of its own time: the timestamp of its intent. */
   readonly metadataTimestampMs?: number
   /** Counts metadata files written for this catalog; the number in `00001-<uuid>.metadata.json`. */
@@ -383,6 +385,12 @@ export interface PublicationIntent {
   readonly snapshotId?: bigint
   readonly metadataLocation: string
   readonly timestampMs: number
+}
+
+/** What a catalog answered after the commit: it may write a metadata file of its own, and give the table a uuid of its own. */
+export interface ShownTable {
+  readonly metadataLocation: string
+  readonly tableUuid: string
 }
 
 /** A table as one catalog shows it now. */
@@ -772,7 +780,8 @@ export interface MetadataStore {
   ): Promise<{ readonly count: number; readonly newest: readonly SnapshotRecord[] }>
 
   // Publications. What a publisher does rests on what it loaded: `atVersion` is the `metadataVersion` that it saw, and once another has
-  // moved the publication on, beginning is refused and failing is old news. `confirmPublication` is a compare-and-set on the intent.
+  // moved the publication on, beginning is refused and failing is old news. `confirmPublication` is a compare-and-set on the intent; without
+  // `shown` the catalog shows the intent's own metadata.
   loadPublication(tableId: string, catalog: string): Promise<Publication>
   listPublications(tableId: string): Promise<readonly Publication[]>
   beginPublication(
@@ -786,6 +795,7 @@ export interface MetadataStore {
     catalog: string,
     intent: PublicationIntent,
     metadataLogMax: number,
+    shown?: ShownTable,
   ): Promise<void>
   /**
    * `held` needs a person; `failing` is tried again. An intent stays unless it is `dropIntent`. A publication that has been failing for

@@ -182,6 +182,7 @@ export function publicationOf(row: Row<'publication'>): Publication {
     catalog: row.catalog,
     ...present('snapshotId', row.snapshot_id),
     ...present('metadataLocation', row.metadata_location),
+    ...present('tableUuid', row.table_uuid),
     ...present(
       'metadataTimestampMs',
       row.metadata_timestamp_ms === null ? null : toNumber(row.metadata_timestamp_ms),

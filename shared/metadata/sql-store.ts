@@ -124,8 +124,8 @@ export function createSqlMetadataStore({ read, write, migrate, close }: Transact
     listPublications: tableId => read(() => publications.listPublications(tableId)),
     beginPublication: (tableId, catalog, intent, atVersion) =>
       write(table(tableId), () => publications.beginPublication(tableId, catalog, intent, atVersion)),
-    confirmPublication: (tableId, catalog, intent, metadataLogMax) =>
-      write(table(tableId), () => publications.confirmPublication(tableId, catalog, intent, metadataLogMax)),
+    confirmPublication: (...confirmed) =>
+      write(table(confirmed[0]), () => publications.confirmPublication(...confirmed)),
     failPublication: (tableId, catalog, failure) =>
       write(table(tableId), () => publications.failPublication(tableId, catalog, failure)),
 

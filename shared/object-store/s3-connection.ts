@@ -1,9 +1,7 @@
 /** A bucket with the client that speaks to it: addresses, credentials, timeouts and the limits that all its requests share. */
-import { readFileSync } from 'node:fs'
-import { getCACertificates } from 'node:tls'
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
-import { AppError } from '../runtime/errors.ts'
 import type { Runtime } from '../runtime/runtime.ts'
+import { trustedAuthorities } from '../runtime/tls-authorities.ts'
 import { nameCredentialsFailures } from './s3-credentials.ts'
 import { createRetryBudget, MAX_REQUEST_ATTEMPTS, type RetryBudget } from './s3-requests.ts'
 import { createSlots, type Slots } from './slots.ts'
@@ -114,22 +112,12 @@ function clientConfig(options: S3StoreOptions, checksums: S3Checksums): S3Client
       throwOnRequestTimeout: true,
       socketTimeout: options.idleTimeoutMs ?? IDLE_TIMEOUT_MS,
       httpAgent: agent,
-      httpsAgent: { ...agent, ...(options.caFile !== undefined && { ca: authorities(options.caFile) }) },
+      httpsAgent: {
+        ...agent,
+        ...(options.caFile !== undefined && { ca: trustedAuthorities(caFile(options.caFile)) }),
+      },
     },
   }
 }
 
-/** A list of one's own takes the place of Node's, which stays in force here: a store may be behind a proxy of either kind. */
-function authorities(path: string): string[] {
-  try {
-    return [...getCACertificates('default'), readFileSync(path, 'utf8')]
-  } catch (cause) {
-    throw new AppError({
-      code: 'store-file-unreadable',
-      next: 'fatal',
-      message: `Reading ${path} (ca_file of a store in tidewater.yaml) failed: ${cause instanceof Error ? cause.message : String(cause)}.`,
-      details: { path },
-      cause,
-    })
-  }
-}
+const caFile = (path: string) => ({ path, code: 'store-file-unreadable', setting: 'ca_file of a store' })

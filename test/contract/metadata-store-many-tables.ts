@@ -101,7 +101,15 @@ export function describeManyTables(open: OpenMetadata): void {
         newestSnapshot: newest[0] && { snapshotId: newest[0].snapshotId, summary: newest[0].summary },
         partitions: await store.listPartitions(tableId),
         publications: publications.map(
-          ({ tableId: _table, metadataLog, metadataTimestampMs, metadataVersion, intent, ...rest }) => rest,
+          ({
+            tableId: _table,
+            tableUuid,
+            metadataLog,
+            metadataTimestampMs,
+            metadataVersion,
+            intent,
+            ...rest
+          }) => rest,
         ),
       }
     }

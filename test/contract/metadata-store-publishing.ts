@@ -324,6 +324,7 @@ export function describePublications(open: OpenMetadata): void {
       catalog: 'local',
       snapshotId: idAt(4),
       metadataLocation: intentOf(4).metadataLocation,
+      tableUuid: TABLE,
       metadataTimestampMs: 1004,
       metadataVersion: 4,
       metadataLog: [2, 3].map(n => ({
@@ -332,6 +333,18 @@ export function describePublications(open: OpenMetadata): void {
       })),
       state: 'published',
       lastPublishedAtMs: fixture.clock.nowMs,
+    })
+  })
+
+  it('keeps what a catalog calls the table and its metadata, where it gives them names of its own', async () => {
+    const shown = { metadataLocation: 's3://other/00001-x.metadata.json', tableUuid: 'of the catalog' }
+    await store.beginPublication(TABLE, 'local', intentOf(1), 0)
+    await store.confirmPublication(TABLE, 'local', intentOf(1), 2, shown)
+    expect(await store.loadPublication(TABLE, 'local')).toMatchObject({ ...shown, snapshotId: idAt(1) })
+    await publish(2)
+    expect(await store.loadPublication(TABLE, 'local')).toMatchObject({
+      tableUuid: TABLE,
+      metadataLog: [{ metadataLocation: shown.metadataLocation, timestampMs: 1001 }],
     })
   })
 

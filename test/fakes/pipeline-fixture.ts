@@ -112,7 +112,7 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
     sources: new Map([['local', source]]),
     warehouse,
     topicStores: new Map(),
-    catalogs: openCatalogs(config.catalogs, { metadata, warehouse }),
+    catalogs: openCatalogs(config.catalogs, { metadata, warehouse, runtime }),
     convert: createConverter({ openSource: () => source, warehouse, runtime }),
     workers: 1,
     stages: ALL_STAGES,

@@ -48,6 +48,8 @@ export interface FaultProxy {
   readonly endpoint: string
   /** Every request so far, as `PUT /bucket/key?query`, or `POST / AWSGlue.GetTable` where a header names what is asked. */
   readonly seen: readonly string[]
+  /** Called with each request that goes on to the server. */
+  onRequest(listener: (request: { readonly line: string; readonly body: string }) => void): void
   /** How many faults have struck. */
   struck(): number
   /** The most requests that were open at the same time since the last `calm()`. */
@@ -74,6 +76,7 @@ export async function startFaultProxy(targetUrl: string): Promise<FaultProxy> {
   let open = 0
   let mostAtOnce = 0
   let draw: () => Fault | undefined = () => undefined
+  let listener: Parameters<FaultProxy['onRequest']>[0] = () => undefined
   const silent = new Set<Socket>()
   const leaveSilent = (socket: Socket) => {
     silent.add(socket)
@@ -115,6 +118,7 @@ export async function startFaultProxy(targetUrl: string): Promise<FaultProxy> {
     }
     if (fault?.kind === 'delay') await sleep(fault.ms)
     const body = Buffer.concat(await request.toArray())
+    listener({ line: `${request.method} ${request.url}`, body: body.toString('utf8') })
     if (fault?.kind === 'garble-request' && body.length > 0) body.writeUInt8(body.readUInt8(0) ^ 1)
     const upstream = sendRequest({
       agent,
@@ -157,6 +161,9 @@ export async function startFaultProxy(targetUrl: string): Promise<FaultProxy> {
   return {
     endpoint: `http://127.0.0.1:${address.port}`,
     seen,
+    onRequest(to) {
+      listener = to
+    },
     struck: () => struck,
     mostAtOnce: () => mostAtOnce,
     inject(fault, match, times = 1) {

@@ -12,8 +12,12 @@ export interface EndpointRequest {
 
 export interface EndpointAnswer {
   readonly status: number
+  readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
 }
+
+/** The connection breaks instead of an answer. */
+export const CUT: EndpointAnswer = { status: 0 }
 
 export interface LocalEndpoint {
   /** `http://127.0.0.1:port` */
@@ -26,10 +30,11 @@ export async function startEndpoint(
 ): Promise<LocalEndpoint> {
   const server = createServer(async (request, response) => {
     const { method = '', url = '', headers } = request
-    const { status, body } = await text(request)
+    const answered: EndpointAnswer = await text(request)
       .then(sent => answer({ method, path: url, headers, body: sent }))
       .catch((error: unknown) => ({ status: 500, body: String(error) }))
-    response.writeHead(status).end(body)
+    if (answered === CUT) request.socket.destroy()
+    else response.writeHead(answered.status, answered.headers).end(answered.body)
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -176,7 +176,7 @@ export async function createWorld({ seed, config, landing, defect = {} }: WorldO
     const brokers = faultyObjectStore(through(source), process, { name: 'source', pageSize })
     const workers = options.workers ?? 2
     const queue = options.queue ?? createInProcessQueue()
-    const catalogs = openCatalogs(config.catalogs, { metadata, warehouse: lake })
+    const catalogs = openCatalogs(config.catalogs, { metadata, warehouse: lake, runtime: process.runtime })
     return {
       config: own,
       runtime: process.runtime,

@@ -10,6 +10,11 @@ import type {
 import type { ObjectStore } from '../../../shared/object-store/object-store.ts'
 import { AppError, invariant } from '../../../shared/runtime/errors.ts'
 import { readLogEnd } from '../../discovery/log-end.ts'
+<<<<<<< HEAD
+=======
+import { RELEASED_CODE } from '../../publisher/foreign-change.ts'
+import { DEAD_LETTER_SUFFIX } from '../../tables/declare-table.ts'
+>>>>>>> 49c97ec (wip)
 import { configuredTables } from '../../tables/pattern-tables.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
 import { type ConfigOption, findNamed, withStores } from '../load-config-file.ts'
@@ -50,7 +55,7 @@ async function resumeTable(metadata: MetadataStore, table: TableDetail, by: Oper
       // Tried again like any other failure; the publisher holds it again if the catalog still shows what it should not.
       await metadata.failPublication(tableId, catalog, {
         state: 'failing',
-        code: 'publication-released',
+        code: RELEASED_CODE,
         message: `${by.who} released it: ${by.why}`,
         atVersion: metadataVersion,
         ...(intent !== undefined && { dropIntent: intent }),

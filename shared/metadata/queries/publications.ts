@@ -2,7 +2,7 @@
 import { AppError } from '../../runtime/errors.ts'
 import type { Row } from '../database.ts'
 import { jsonText, metadataLogFromJson } from '../json-columns.ts'
-import type { Publication, PublicationIntent } from '../metadata-store.ts'
+import type { Publication, PublicationIntent, ShownTable } from '../metadata-store.ts'
 import { publicationOf, toNumber } from '../rows.ts'
 import { all, change, first, insertStatement, now, type Steps, statement } from '../steps.ts'
 import { appendEvent } from './events.ts'
@@ -44,6 +44,7 @@ const updatePublished = statement(
       catalog: string
       snapshotId: bigint | null
       metadataLocation: string
+      tableUuid: string
       metadataTimestampMs: number
       metadataVersion: bigint
       metadataLog: string
@@ -55,6 +56,7 @@ const updatePublished = statement(
       .set({
         snapshot_id: p.snapshotId,
         metadata_location: p.metadataLocation,
+        table_uuid: p.tableUuid,
         metadata_timestamp_ms: p.metadataTimestampMs,
         metadata_version: p.metadataVersion,
         metadata_log: p.metadataLog,
@@ -139,6 +141,7 @@ export function* confirmPublication(
   catalog: string,
   intent: PublicationIntent,
   metadataLogMax: number,
+  shown: ShownTable = { metadataLocation: intent.metadataLocation, tableUuid: tableId },
 ): Steps<void> {
   const row = yield* first(selectPublication, { tableId, catalog })
   if (row === undefined || !isIntent(row, intent)) {
@@ -156,7 +159,8 @@ export function* confirmPublication(
     tableId,
     catalog,
     snapshotId: intent.snapshotId ?? null,
-    metadataLocation: intent.metadataLocation,
+    metadataLocation: shown.metadataLocation,
+    tableUuid: shown.tableUuid,
     metadataTimestampMs: intent.timestampMs,
     metadataVersion: row.metadata_version + 1n,
     metadataLog: jsonText(log.slice(Math.max(0, log.length - metadataLogMax))),

@@ -121,7 +121,7 @@ async function publish({ parts, metadata, warehouse }: Pipeline, table: RandomTa
   })
   await metadata.registerPartition({ tableId, topic: TOPIC, partition: 0, incarnation: 0, firstOffset: 0n })
   const configs = table.catalogs.map(catalog => ({ name: catalog, type: 'embedded' as const }))
-  const catalogs = [...openCatalogs(configs, { metadata, warehouse }).values()]
+  const catalogs = [...openCatalogs(configs, { ...parts, metadata, warehouse }).values()]
   const retention = { maxAgeMs: 1e9, minCount: 1, maxCount: 3 }
   const publishNow = () => publishTable({ ...parts, catalogs, retention }, name)
   await publishNow()

@@ -199,10 +199,16 @@ describe('what stands in the way', () => {
     await cutSnapshot(pipeline.parts, table.tableId)
     const [own] = (await published()).snapshots
     if (own === undefined) throw new Error('nothing is published')
-    const foreign = catalogShowing({ snapshots: [own, { ...own, snapshotId: 42n }] })
+    const foreign = catalogShowing({
+      snapshots: [own, { ...own, snapshotId: 42n, parentSnapshotId: own.snapshotId }],
+      currentSnapshotId: 42n,
+    })
     expect(await publishToCatalog(pipeline.parts, table, foreign)).toMatchObject({
       kind: 'held',
-      error: { code: 'foreign-snapshot' },
+      error: {
+        code: 'foreign-snapshot',
+        message: expect.stringContaining(`at snapshot 42 on top of its own ${own.snapshotId}`),
+      },
     })
   })
 
@@ -215,6 +221,7 @@ describe('what stands in the way', () => {
     const silent: Catalog = {
       name: 'silent',
       type: 'rest',
+      traits: { keepsPointer: { holds: true, because: 'the test moves it' } },
       loadTable: async () => shown,
       async commit({ metadata, metadataLocation }) {
         commits++
