@@ -10,11 +10,7 @@ import type {
 import type { ObjectStore } from '../../../shared/object-store/object-store.ts'
 import { AppError, invariant } from '../../../shared/runtime/errors.ts'
 import { readLogEnd } from '../../discovery/log-end.ts'
-<<<<<<< HEAD
-=======
 import { RELEASED_CODE } from '../../publisher/foreign-change.ts'
-import { DEAD_LETTER_SUFFIX } from '../../tables/declare-table.ts'
->>>>>>> 49c97ec (wip)
 import { configuredTables } from '../../tables/pattern-tables.ts'
 import { EXIT, type ExitCode } from '../exit-code.ts'
 import { type ConfigOption, findNamed, withStores } from '../load-config-file.ts'
