@@ -5,8 +5,11 @@
 import { type Arena, createArena } from '../../shared/columns/arena.ts'
 import type { BatchDecoder } from '../../shared/decode/batch-decoder.ts'
 import type { TaskResult } from '../../shared/flow.ts'
+import { leafCount } from '../../shared/iceberg/schema-lookup.ts'
 import type { ObjectStore } from '../../shared/object-store/object-store.ts'
+import { AppError } from '../../shared/runtime/errors.ts'
 import type { Runtime } from '../../shared/runtime/runtime.ts'
+import { moreMemoryAdvice } from '../../shared/runtime/worker-memory.ts'
 import { createSegmentBuffers } from '../../shared/segment/segment-reader.ts'
 import type { ConvertRequest } from './convert-request.ts'
 import { convertTask, createDecoder } from './convert-task.ts'
@@ -42,6 +45,7 @@ export function createConverter(context: ConverterContext): (request: ConvertReq
 
   return async request => {
     const { rows, deadLetters, settings } = request
+    refuseTooWide(request)
     const decoder = decoderFor(request)
     return await convertTask(
       request.task,
@@ -62,4 +66,17 @@ export function createConverter(context: ConverterContext): (request: ConvertReq
       arena?.trim(settings.memory.columnBytes * KEPT_COLUMN_SHARE)
     })
   }
+}
+
+/** What the configuration of this process says was looked at when it was read; tables of patterns may be made by others. */
+function refuseTooWide({ rows, settings }: ConvertRequest): void {
+  const { maxColumns } = settings.memory
+  const columns = leafCount(rows.schema.fields)
+  if (columns <= maxColumns) return
+  throw new AppError({
+    code: 'schema-too-wide',
+    next: 'park',
+    message: `Converting into ${rows.name}: expected at most ${maxColumns} columns, members of structs and _kafka included, found ${columns}. ${moreMemoryAdvice(columns, maxColumns)}`,
+    details: { table: rows.name, columns, maxColumns },
+  })
 }

@@ -8,6 +8,7 @@ import { parseStoreUrl } from '../object-store/open-object-store.ts'
 import { placeRedisFiles } from '../queue/redis-address.ts'
 import { checkDeadLetterUrls, type StoresInFile } from './check-dlq-urls.ts'
 import { type CheckedTable, checkTable, checkTableNames, type PartialTable } from './check-tables.ts'
+import { checkWidths } from './check-widths.ts'
 import { fieldSchema } from './column-schema.ts'
 import type {
   Config,
@@ -79,7 +80,10 @@ function checkAll(data: unknown, baseFolder: string, issues: ConfigIssue[]): rea
     issues,
   )
   checkDeadLetterUrls(tables, { ...storesIn(data), baseFolder }, issues)
-  return tables.map((table, i) => checkTable(table, known, ['tables', i], issues))
+  const checked = tables.map((table, i) => checkTable(table, known, ['tables', i], issues))
+  const limits = fileSchema.shape.limits.safeParse(valueAt(data, ['limits']))
+  if (limits.success) checkWidths(tables, checked, limits.data.worker_memory, issues)
+  return checked
 }
 
 const DEFAULT_CATALOG = 'local'

@@ -39,3 +39,21 @@ export function findColumnByName(schema: Pick<Schema, 'fields'>, name: string): 
 export function isPrimitive(type: IcebergType): type is PrimitiveType {
   return type.kind !== 'struct' && type.kind !== 'list' && type.kind !== 'map'
 }
+
+/** Columns of Parquet: what holds values, inside structs, lists and maps too. */
+export function leafCount(fields: readonly Pick<NestedField, 'type'>[]): number {
+  return fields.reduce((sum, { type }) => sum + leavesOf(type), 0)
+}
+
+function leavesOf(type: IcebergType): number {
+  switch (type.kind) {
+    case 'struct':
+      return leafCount(type.fields)
+    case 'list':
+      return leavesOf(type.element)
+    case 'map':
+      return leavesOf(type.key) + leavesOf(type.value)
+    default:
+      return 1
+  }
+}

@@ -126,14 +126,15 @@ function compressPage(
 /** A copy of its own size: what zlib hands out is a view of a buffer as large as the payload. */
 function compress(payload: Uint8Array): Uint8Array {
   return zstdCompressSync(payload, {
-    chunkSize: Math.max(MIN_CHUNK_BYTES, payload.length + (payload.length >> 7)),
+    chunkSize: payload.length + (payload.length >> 7) + FRAME_BYTES,
     // It becomes part of the frame, and the tables are cut to it.
     pledgedSrcSize: payload.length,
     params: { [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL },
   }).slice()
 }
 
-const MIN_CHUNK_BYTES = 4096
+/** What a frame takes beyond its bytes at most, headers and all: pages of wide tables are small, and there are many. */
+const FRAME_BYTES = 128
 
 function relocate(offsetIndex: Uint8Array, pages: readonly PageLocation[]): Uint8Array {
   const index = new Map(readThriftStruct(offsetIndex))

@@ -20,6 +20,8 @@ const MAX_DICTIONARY_BYTES = 512 * 1024
  * looking each value up in a large table costs more than it saves: 100,000 distinct among 370,000 integers took six times as long.
  */
 const MAX_SHARE_OF_PLAIN = 0.6
+/** Each takes the encoder some 40 KiB from its first value on, in all columns at once; those beyond are written plain. */
+const MAX_DICTIONARIES = 1000
 /** Before each value of a PLAIN string or binary page. */
 const LENGTH_PREFIX_BYTES = 4
 const BISECTIONS = 30
@@ -87,9 +89,15 @@ export function createDictionarySampler(): DictionarySampler {
         nested
           .filter(leaf => dictionaryPays(leaf) === wanted)
           .reduce((sum, leaf) => sum + estimatedBytes(leaf), 0)
+      const nestedHaveOne = nested.length <= MAX_DICTIONARIES && weigh(true) >= weigh(false)
+      let room = MAX_DICTIONARIES - (nestedHaveOne ? nested.length : 0)
       return {
-        topLevel: new Map(all.filter(leaf => !leaf.nested).map(leaf => [leaf.name, dictionaryPays(leaf)])),
-        nested: weigh(true) >= weigh(false),
+        topLevel: new Map(
+          all
+            .filter(leaf => !leaf.nested)
+            .map(leaf => [leaf.name, room > 0 && dictionaryPays(leaf) && room-- > 0]),
+        ),
+        nested: nestedHaveOne,
       }
     },
   }

@@ -162,9 +162,12 @@ function malformed(reader: Reader, found: string): AppError {
   })
 }
 
+/** Kept from struct to struct: a file of thousands of columns writes tens of thousands of them, of some twenty bytes each. */
+const SCRATCH = new Uint8Array(1024)
+
 /** The inverse of `readThriftStruct`: ids ascending, short field headers where they fit. */
 export function writeThriftStruct(fields: ThriftFields): Uint8Array {
-  const out: Writer = { bytes: new Uint8Array(1024), at: 0 }
+  const out: Writer = { bytes: SCRATCH, at: 0 }
   writeFields(out, fields)
   return out.bytes.slice(0, out.at)
 }

@@ -21,8 +21,17 @@ const MAX_BATCH_BYTES = 16 * MIB
 const MAX_DEAD_LETTER_BATCH_BYTES = 8 * MIB
 /** WebAssembly reaches 4 GiB, and an encode takes five times what it is given. */
 const MAX_RECORD_BYTES = 512 * MIB
+/**
+ * What each column takes however few rows there are: generated code and what compiles it, an encoder, statistics, a row group's metadata.
+ * Measured with 1,000 to 10,000 columns: docs/benchmarks.md, "Wide tables".
+ */
+const BYTES_PER_COLUMN = 72 * 1024
+/** Of the whole, for columns. Beside so many the shares below are not used up: a row group of a wide table holds few rows. */
+const COLUMN_SHARES = 24
 
 export interface WorkerMemory {
+  /** Columns of the widest table, counted as leaves. */
+  readonly maxColumns: number
   /** Segments as fetched: the one that is converted, and the next one where both fit. A larger one is refused. */
   readonly segmentBytes: number
   /** What one record batch may become when it is decompressed; held twice while some codecs work. */
@@ -44,6 +53,7 @@ export interface WorkerMemory {
 export function divideWorkerMemory(totalBytes: number = DEFAULT_WORKER_MEMORY_BYTES): WorkerMemory {
   const share = Math.floor(totalBytes / SHARES)
   return {
+    maxColumns: maxColumns(totalBytes),
     segmentBytes: 4 * share,
     decompressedBatchBytes: 3 * share,
     columnBytes: 6 * share,
@@ -59,4 +69,14 @@ export function divideWorkerMemory(totalBytes: number = DEFAULT_WORKER_MEMORY_BY
 /** What to do about something that is larger than its share. */
 export function moreMemoryAdvice(neededBytes: number, shareBytes: number): string {
   return `Where it is right, give workers ${(neededBytes / shareBytes).toFixed(1)} times the memory (limits.worker_memory) and resume the partition, or pass over it with skip-to.`
+}
+
+/** Columns, counted as leaves, of the widest table that a worker takes. */
+export function maxColumns(totalBytes: number): number {
+  return Math.floor(((totalBytes / SHARES) * COLUMN_SHARES) / BYTES_PER_COLUMN)
+}
+
+/** The least that takes a table of so many columns, in whole mebibytes. */
+export function memoryForColumns(columns: number): number {
+  return Math.ceil((columns * BYTES_PER_COLUMN * SHARES) / COLUMN_SHARES / MIB) * MIB
 }

@@ -103,6 +103,12 @@ test('threads convert, answer with typed failures, and survive what kills them',
   expect(again.files).toHaveLength(1)
 })
 
+test('a schema of more columns than a worker holds is refused, whoever made the table', async () => {
+  const { memory } = good.settings
+  const tooWide = { ...good, settings: { ...good.settings, memory: { ...memory, maxColumns: 0 } } }
+  await expect(pool.convert(tooWide)).rejects.toMatchObject({ code: 'schema-too-wide', next: 'park' })
+})
+
 test('a conversion that comes to no end is ended, and fails only its task', async () => {
   const { warehouse, sources } = storesOf()
   // Time is over at once: no conversion is fast enough.

@@ -83,4 +83,36 @@ describe('choice of dictionaries', () => {
     expect(choose(...field('unique')).nested).toBe(false)
     expect(choose(...field('code')).nested).toBe(true)
   })
+
+  test('of thousands of columns the first ones get a dictionary, and nested leaves none', () => {
+    const fields = (count: number, from = 1): NestedField[] =>
+      Array.from({ length: count }, (_, i) => ({
+        id: from + i,
+        name: `c${i}`,
+        required: true,
+        type: { kind: 'int' },
+      }))
+    const choice = (...of: NestedField[]) => {
+      const sampler = createDictionarySampler()
+      const value = (field: NestedField): unknown =>
+        field.type.kind === 'struct' ? Object.fromEntries(field.type.fields.map(inner => [inner.name, 1])) : 1
+      const row = Object.fromEntries(of.map(field => [field.name, value(field)])) as Row
+      sampler.add(batchOf(schemaOf(...of), Array(200).fill(row)))
+      return sampler.choose()
+    }
+    const wide = [...choice(...fields(1200)).topLevel.values()]
+    expect(wide.slice(0, 1000)).not.toContain(false)
+    expect(wide.slice(1000)).not.toContain(true)
+
+    const struct = (count: number): NestedField => ({
+      id: 5000,
+      name: 's',
+      required: true,
+      type: { kind: 'struct', fields: fields(count, 5001) },
+    })
+    const beside = choice(struct(600), ...fields(600))
+    expect(beside.nested).toBe(true)
+    expect([...beside.topLevel.values()].filter(has => has)).toHaveLength(400)
+    expect(choice(struct(1001)).nested).toBe(false)
+  })
 })
