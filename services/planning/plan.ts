@@ -25,6 +25,8 @@ export interface PendingPartition {
   readonly endOffset: bigint
   /** When the oldest of them was first seen. */
   readonly waitingSinceMs: number
+  /** Base offsets of half segments that are given up because later ones stand. */
+  readonly abandoned?: readonly bigint[]
 }
 
 export interface PlanOptions {
@@ -115,6 +117,9 @@ function sliceOf(
       etag,
     }))
   const landedAtMs = partition.segments[cut.from]?.landedAtMs
+  const abandoned = (partition.abandoned ?? []).filter(
+    baseOffset => baseOffset >= cut.startOffset && baseOffset < cut.endOffset,
+  )
   return {
     sizeBytes: cut.sizeBytes,
     slice: {
@@ -125,6 +130,7 @@ function sliceOf(
       endOffset: cut.endOffset,
       segments,
       ...(landedAtMs !== undefined && { landedAtMs }),
+      ...(abandoned.length > 0 && { abandoned }),
     },
   }
 }

@@ -232,7 +232,12 @@ export function createTablePlanner(context: PlannerContext): TablePlanner {
       moved: found === 'moved',
       ...(end !== undefined && { end }),
       waiting: waitingOf(partition, discovery, options),
-      ...(inTime !== undefined && { pending: pendingOf(partition, inTime, known.waitingSinceMs ?? atMs) }),
+      ...(inTime !== undefined && {
+        pending: {
+          ...pendingOf(partition, inTime, known.waitingSinceMs ?? atMs),
+          abandoned: discovery.abandoned,
+        },
+      }),
     }
   }
 
@@ -355,9 +360,11 @@ async function settle(
       )
     }
     case 'overlap':
+      // One that came late is taken as long as the hole that it fills is not committed.
+      if ((await metadata.replanPartition(idOf(partition), partition)).kind !== 'nothing') return 'moved'
       return stop(
         'segment-overlap',
-        `${name}: segment ${following.segment.key} begins at offset ${following.segment.baseOffset}, below the planned offset ${partition.plannedOffset}. Two segments claim the same offsets; remove the wrong one and resume, or skip-to an offset.`,
+        `${name}: segment ${following.segment.key} begins at offset ${following.segment.baseOffset}, below the offset ${partition.committedOffset} that is committed. Either two segments claim the same offsets, or it came so late that its place was passed over (source.gap, segment.abandoned), and its records are not in the table. Move the wrong or late one away, its .index too, and resume. What a late one holds can be produced again (tidewater segment cat).`,
         {
           key: following.segment.key,
         },

@@ -51,6 +51,13 @@ export const EVENT_TYPES = {
     whatToDo:
       'Look at the message: usually storage that cannot be reached or permissions that changed. Nothing needs to be restarted; the task goes through once the cause is gone.',
   },
+  'segment.abandoned': {
+    severity: 'warning',
+    meaning:
+      'of a segment only one object came, its .kfs or its .index, while a later segment came whole. The table goes on without it and does not look at it again; source.gap follows with the offsets.',
+    whatToDo:
+      'Look at the key in the details: where both objects stand by now, the segment came too late, and its records are in the source and not in {table}. tidewater segment cat shows them, for whoever produces them again. Brokers that are late as a rule want a longer segment_settle.',
+  },
   'source.gap': {
     severity: 'warning',
     meaning:

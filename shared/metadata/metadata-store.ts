@@ -161,6 +161,8 @@ export interface NewTask {
 export interface NewSlice extends TaskSlice {
   /** When its first segment landed, Unix ms by the store's clock. */
   readonly landedAtMs?: number
+  /** Base offsets, within the slice, of segments that are given up with this plan because half of them never came. */
+  readonly abandoned?: readonly bigint[]
 }
 
 /**

@@ -54,6 +54,20 @@ export function describePlanning(open: OpenMetadata): void {
     })
   })
 
+  it('names the segments that a plan gives up, once it is kept', async () => {
+    const slices = [{ ...sliceOf(0, 0, 30), abandoned: [10n, 20n] }, sliceOf(1, 0, 10)]
+    expect(await planned(store, 'a', ...slices)).toEqual({ kind: 'planned' })
+    expect(await planned(store, 'b', ...slices)).toEqual({ kind: 'stale' })
+    expect(await store.listEvents({ tableId: TABLE, limit: 9 })).toMatchObject(
+      [20, 10].map(baseOffset => ({
+        type: 'segment.abandoned',
+        topic: 'orders',
+        partition: 0,
+        details: { key: `orders/0/segment-${String(baseOffset).padStart(20, '0')}.kfs`, baseOffset },
+      })),
+    )
+  })
+
   it('calls a plan stale that does not begin at the planned offset, and keeps nothing of it', async () => {
     await planned(store, 'a', sliceOf(0, 0, 10))
     expect(await planned(store, 'b', sliceOf(0, 0, 10))).toEqual({ kind: 'stale' })

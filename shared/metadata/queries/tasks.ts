@@ -1,9 +1,10 @@
 /** Planning tasks, and listing them. */
 import { sql } from 'kysely'
 import { invariant } from '../../runtime/errors.ts'
+import { segmentObjectKey } from '../../segment/segment-key.ts'
 import type { Row } from '../database.ts'
 import { segmentsToJson, segmentToJson } from '../json-columns.ts'
-import type { NewTask, OperatorNote, TaskRecord, TaskState } from '../metadata-store.ts'
+import type { NewSlice, NewTask, OperatorNote, TaskRecord, TaskState } from '../metadata-store.ts'
 import { present, toNumber } from '../rows.ts'
 import {
   all,
@@ -101,7 +102,23 @@ export function* planTask(task: NewTask): Steps<{ readonly kind: 'planned' } | {
       nowMs,
     })
   }
+  for (const slice of task.slices) yield* reportAbandoned(tableId, slice)
   return { kind: 'planned' }
+}
+
+/** The plan passes over it for good: nobody lists behind the last planned segment again. */
+function* reportAbandoned(tableId: string, { topic, partition, abandoned = [] }: NewSlice): Steps<void> {
+  for (const baseOffset of abandoned) {
+    const key = segmentObjectKey({ topic, partition, baseOffset })
+    yield* appendEvent({
+      type: 'segment.abandoned',
+      tableId,
+      topic,
+      partition,
+      message: `Of segment ${key} only the .kfs or the .index has come, and a later segment stands: ${topic}-${partition} is planned on without it. Its records will not be in the table, even if the other half comes now.`,
+      details: { key, baseOffset },
+    })
+  }
 }
 
 function assertWellFormed({ taskId, slices }: NewTask): void {

@@ -54,6 +54,13 @@ describe('cutTasks', () => {
     expect(ranges(cutTasks([pending(0, [60, 60, 60, 60, 10])], OPTIONS))).toEqual([['0:0-20'], ['0:20-40']])
   })
 
+  test('what is given up goes with the slice that passes over it, once', () => {
+    const partition = pending(0, [60, 60, 60, 60], { plannedOffset: 5n, abandoned: [3n, 7n, 20n, 39n, 41n] })
+    const given = cutTasks([partition], OPTIONS).flat()
+    expect(given.map(({ abandoned }) => abandoned)).toEqual([[7n], [20n, 39n]])
+    expect(cutTasks([pending(0, [500])], OPTIONS)[0]?.[0]).not.toHaveProperty('abandoned')
+  })
+
   test('a segment larger than the target is a task of its own', () => {
     expect(ranges(cutTasks([pending(0, [500, 500])], OPTIONS))).toEqual([['0:0-10'], ['0:10-20']])
   })

@@ -280,6 +280,66 @@ describe('a recreated topic', () => {
   })
 })
 
+describe('a segment whose other half came too late', () => {
+  const big = (id: number) => [{ id, padding: 'x'.repeat(70_000) }]
+
+  async function giveUp() {
+    for (const base of [0, 2, 3]) await land(pipeline.source, big(base), { base })
+    await land(pipeline.source, big(1), { base: 1, index: false })
+    await land(pipeline.source, big(9), { partition: 1 })
+    pipeline.runtime.advance(3_600_000)
+    await pipeline.plan({ everything: true })
+  }
+
+  test('is named when it is given up, and passed over when it comes', async () => {
+    await open()
+    await giveUp()
+    await pipeline.settle()
+    await land(pipeline.source, big(1), { base: 1 })
+    await pipeline.settle()
+    const events = await pipeline.metadata.listEvents({ limit: 9 })
+    const key = 'orders/0/segment-00000000000000000001.kfs'
+    expect(events).toMatchObject([
+      { type: 'source.gap' },
+      { type: 'segment.abandoned', topic: TOPIC, partition: 0, details: { key, baseOffset: 1 } },
+    ])
+    expect(await pipeline.partition()).toMatchObject({ state: 'active', committedOffset: 4n })
+  })
+
+  const inTurns = { table: { task_target_bytes: '64KiB' }, limits: { max_tasks_in_flight: 2 } }
+
+  test('is taken after all while its place is not committed', async () => {
+    await open(inTurns)
+    await giveUp()
+    expect(await pipeline.partition()).toMatchObject({ plannedOffset: 2n, committedOffset: 0n })
+    await land(pipeline.source, big(1), { base: 1 })
+    // What rests leaves room for more.
+    await pipeline.metadata.pausePartition(await idOf(1), NOTE)
+    await pipeline.plan({ everything: true })
+    expect(await pipeline.eventTypes()).toContain('partition.replanned')
+    await pipeline.metadata.resumePartition(await idOf(1), NOTE)
+    await pipeline.settle()
+    expect(await pipeline.audit()).toMatchObject({ ...clean, rows: 5n, source_gaps: 0n })
+  })
+
+  test('stops its partition where it is seen again, until it is moved away', async () => {
+    await open(inTurns)
+    await giveUp()
+    await pipeline.convert()
+    await land(pipeline.source, big(1), { base: 1 })
+    await pipeline.settle()
+    expect(await pipeline.partition()).toMatchObject({
+      state: 'stopped',
+      stateCode: 'segment-overlap',
+      committedOffset: 2n,
+    })
+    await removeSegment(pipeline.source, 1)
+    await pipeline.metadata.resumePartition(await idOf(), NOTE)
+    await pipeline.settle()
+    expect(await pipeline.audit()).toMatchObject({ ...clean, rows: 4n, source_gaps: 1n })
+  })
+})
+
 describe('a topic that is recreated after skip-to, before anything more of it is planned', () => {
   async function skipAndRecreate() {
     await land(pipeline.source, ids(0, 10))
