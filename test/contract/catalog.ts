@@ -51,7 +51,12 @@ const { schema: ORDERS } = assignFreshIds(ANY_ORDER.fields.map(withoutIds))
 
 const START_MS = 1_700_000_000_000
 
-export function describeCatalog(name: string, { hasServer, open }: CatalogRig): void {
+export function describeCatalog(name: string, rig: CatalogRig): void {
+  // Hooks outside of a `describe` would open the catalogs of every rig of the file before each test, and the last one's faults would hold.
+  describe(`catalog ${name}`, () => describeWith(rig))
+}
+
+function describeWith({ hasServer, open }: CatalogRig): void {
   let opened: OpenedCatalog
   beforeEach(async () => {
     opened = await open()
@@ -147,7 +152,7 @@ export function describeCatalog(name: string, { hasServer, open }: CatalogRig): 
     expect(essence(metadata)).toEqual(essence(wanted))
   }
 
-  describe(`catalog ${name}`, () => {
+  describe('by itself', () => {
     test('a table that was never committed is not there', async () => {
       expect(await opened.catalog.loadTable(opened.identifier)).toBeUndefined()
     })
@@ -201,7 +206,7 @@ export function describeCatalog(name: string, { hasServer, open }: CatalogRig): 
     if (opened.server === undefined) throw new Error('the rig has a server')
     return opened.server
   }
-  describe(`catalog ${name} and what others do`, () => {
+  describe('and what others do', () => {
     test('a table that changed since it was loaded: conflict, and nothing is changed', async () => {
       await publish(2)
       const late = await shown()
@@ -242,7 +247,7 @@ export function describeCatalog(name: string, { hasServer, open }: CatalogRig): 
     })
   })
 
-  describe(`catalog ${name} and a server that fails`, () => {
+  describe('and a server that fails', () => {
     test.each(['create', 'commit'])('%s: an answer that is lost after the change', async what => {
       if (what === 'commit') await publish(2)
       else await server().others.replace({ ...opened.identifier, name: 'makes_the_namespace' })
