@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { AppError } from '../../shared/runtime/errors.ts'
 import type { Runtime } from '../../shared/runtime/runtime.ts'
 import { type Authorization, bearer } from './authorization.ts'
+import { hideSecrets } from './hide-secrets.ts'
 import { type Http, type HttpAnswer, type HttpRequest, NoAnswer } from './http.ts'
 
 /** A token is fetched anew when this share of its life is left, but not sooner than so long before its end. */
@@ -136,7 +137,7 @@ function refused(options: ClientCredentialsOptions, answer: HttpAnswer, secret: 
   const words =
     error === undefined
       ? ''
-      : ` ${[error.error, error.error_description].join(' ').replaceAll(secret, '[secret]').trim()}`
+      : ` ${hideSecrets([error.error, error.error_description].join(' '), [secret]).trim()}`
   const isDown = answer.status >= 500 || answer.status === 429
   const advice =
     error !== undefined && ADVICE[error.error] !== undefined

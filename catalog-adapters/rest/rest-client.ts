@@ -8,6 +8,7 @@ import { parseExactJson } from '../../shared/iceberg/exact-json.ts'
 import type { AppError } from '../../shared/runtime/errors.ts'
 import type { Runtime } from '../../shared/runtime/runtime.ts'
 import type { Authorization } from './authorization.ts'
+import { hideSecrets } from './hide-secrets.ts'
 import { type Http, type HttpAnswer, type HttpRequest, NoAnswer } from './http.ts'
 import { idempotencyKey } from './idempotency-key.ts'
 import {
@@ -177,9 +178,7 @@ export function createRestClient(options: RestClientOptions): RestClient {
     }
   }
 
-  function hide(text: string): string {
-    return authorization.secrets().reduce((clean, secret) => clean.replaceAll(secret, '[secret]'), text)
-  }
+  const hide = (text: string) => hideSecrets(text, authorization.secrets())
 
   return {
     async ask(request) {

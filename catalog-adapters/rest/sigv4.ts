@@ -24,14 +24,22 @@ export function sigV4Authorization(options: SigV4Options): Authorization {
   /** Loaded when it is needed: most commands ask no catalog. */
   async function makeSigner() {
     const { SignatureV4 } = await import('@smithy/signature-v4')
+    const chain = await namedChain(options.catalog)
     return new SignatureV4({
       service: signingName,
       region: signingRegion,
-      credentials: credentials ?? (await namedChain(options.catalog)),
+      credentials: async () => {
+        const found = credentials ?? (await chain())
+        const { accessKeyId, secretAccessKey, sessionToken = '' } = found
+        shown = [secretAccessKey, sessionToken, accessKeyId]
+        return found
+      },
       sha256: Sha256,
     })
   }
   let signer: ReturnType<typeof makeSigner> | undefined
+  /** What the newest credentials are made of. */
+  let shown: readonly string[] = []
   return {
     async headersFor({ method, url, headers, body }) {
       const query: Record<string, string> = {}
@@ -54,13 +62,7 @@ export function sigV4Authorization(options: SigV4Options): Authorization {
     },
     // The chain renews by itself what has an end.
     renew: () => false,
-    secrets: () =>
-      credentials === undefined
-        ? []
-        : [
-            credentials.secretAccessKey,
-            ...(credentials.sessionToken === undefined ? [] : [credentials.sessionToken]),
-          ],
+    secrets: () => [...shown],
   }
 }
 

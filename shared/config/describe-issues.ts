@@ -1,12 +1,25 @@
 /** From zod's issues to sentences that name the key, what was expected, what was found, and what to write instead. */
 import type { z } from 'zod'
 import type { ConfigIssue, ConfigPath } from './config-error.ts'
-import { DESIGNED_KEYS, notBuiltMessage } from './designed-later.ts'
+import {
+  DESIGNED_CATALOG_TYPES,
+  DESIGNED_KEYS,
+  DESIGNED_SOURCE_TYPES,
+  notBuiltMessage,
+} from './designed-later.ts'
 import { knownKeys } from './file-schema.ts'
 import { closest } from './suggest.ts'
 
 /** Values of these keys are never shown, wherever they came from. */
-const SECRET_KEYS = new Set(['access_key_id', 'secret_access_key', 'session_token', 'token', 'queue'])
+const SECRET_KEYS = new Set([
+  'access_key_id',
+  'secret_access_key',
+  'session_token',
+  'token',
+  'credential',
+  'headers',
+  'queue',
+])
 const MAX_SHOWN_LENGTH = 60
 
 /** What people write who know other systems. */
@@ -129,19 +142,22 @@ function suggestKey(key: string, place: string): { readonly suggestion?: string 
   return known.length === 0 ? {} : { suggestion: `Known here: ${known.join(', ')}.` }
 }
 
-const BUILT_TYPES: Readonly<Record<string, string>> = { catalogs: 'embedded', sources: 'kfs' }
+const LATER_TYPES: Readonly<Record<string, readonly string[]>> = {
+  catalogs: DESIGNED_CATALOG_TYPES,
+  sources: DESIGNED_SOURCE_TYPES,
+}
 
 function isOfLaterType(path: ConfigPath, context: IssueContext): boolean {
-  const built = path.length === 2 ? BUILT_TYPES[String(path[0])] : undefined
+  const later = path.length === 2 ? LATER_TYPES[String(path[0])] : undefined
   const type = valueAt(context.data, [...path, 'type'])
-  return built !== undefined && typeof type === 'string' && type !== built
+  return later?.some(known => known === type) === true
 }
 
 /** A value for a message: short, and never a secret. */
 function showValue(value: unknown, path: ConfigPath, context: IssueContext): string {
   const variables = context.variablesAt(path)
   if (variables.length > 0) return `the value of ${variables.map(name => `\${${name}}`).join(' and ')}`
-  if (SECRET_KEYS.has(String(path.at(-1)))) return 'a value that is not shown'
+  if (path.slice(-2).some(key => SECRET_KEYS.has(String(key)))) return 'a value that is not shown'
   if (typeof value === 'string' && /:\/\/.*@/s.test(value)) return 'a URL with a login, which is not shown'
   if (value === null || value === undefined) return 'nothing'
   if (Array.isArray(value)) return 'a list'

@@ -6,14 +6,10 @@
 
 import { z } from 'zod'
 import { MAX_WORKER_MEMORY_BYTES, MIN_WORKER_MEMORY_BYTES } from '../runtime/worker-memory.ts'
+import { catalogSchema, sigV4Schema } from './catalog-schema.ts'
 import { fieldKeys, fieldSchema, MAX_FIELDS_PER_STRUCT, typeKeys } from './column-schema.ts'
 import { MAX_WORKERS } from './config.ts'
-import {
-  DESIGNED_CATALOG_TYPES,
-  DESIGNED_FORMATS,
-  DESIGNED_SCHEMA_MODES,
-  DESIGNED_SOURCE_TYPES,
-} from './designed-later.ts'
+import { DESIGNED_FORMATS, DESIGNED_SCHEMA_MODES, DESIGNED_SOURCE_TYPES } from './designed-later.ts'
 import { logSchema } from './log-schema.ts'
 import { NAME_TEMPLATE } from './name-template.ts'
 import { parseRatio } from './scalars.ts'
@@ -114,11 +110,6 @@ export const sourceSchema = z.strictObject({
     '0s to 1h',
     'A segment older than its index by more than this may be an orphan about to be replaced, and waits.',
   ).prefault('10s'),
-})
-
-export const catalogSchema = z.strictObject({
-  name: name('How tables refer to this catalog.'),
-  type: word(['embedded'], 'embedded: kept by Tidewater itself.', DESIGNED_CATALOG_TYPES),
 })
 
 const glob = (description: string) =>
@@ -314,6 +305,7 @@ export function knownKeys(place: string): readonly string[] {
     warehouse: warehouseObject.shape,
     sources: sourceSchema.shape,
     catalogs: catalogSchema.shape,
+    'catalogs.sigv4': sigV4Schema.shape,
     tables: tableSchema.shape,
     'tables.schema': { fields: true },
     'tables.start_from': startFromObject.shape,

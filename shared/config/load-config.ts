@@ -6,6 +6,7 @@ import { dirname, resolve } from 'node:path'
 import { placePostgresFiles } from '../metadata/postgres/address.ts'
 import { parseStoreUrl } from '../object-store/open-object-store.ts'
 import { placeRedisFiles } from '../queue/redis-address.ts'
+import { buildCatalog, checkCatalogs } from './check-catalogs.ts'
 import { checkDeadLetterUrls, type StoresInFile } from './check-dlq-urls.ts'
 import { type CheckedTable, checkTable, checkTableNames, type PartialTable } from './check-tables.ts'
 import { checkWidths } from './check-widths.ts'
@@ -71,6 +72,7 @@ function checkAll(data: unknown, baseFolder: string, issues: ConfigIssue[]): rea
   checkUnique('catalog', known.catalogs, ['catalogs'], issues)
   checkCredentials(data, issues)
   checkEncryption(data, issues)
+  checkCatalogs(catalogs, issues)
   checkPolling(data, issues)
   checkToken(data, issues)
   const rawTables = valueAt(data, ['tables'])
@@ -231,7 +233,7 @@ function buildConfig(file: FileShape, tables: readonly CheckedTable[], baseFolde
         segmentSettleMs: source.segment_settle,
       }),
     ),
-    catalogs: file.catalogs.map(({ name, type }) => ({ name, type })),
+    catalogs: file.catalogs.map(catalog => buildCatalog(catalog, baseFolder)),
     ...buildTables(file.tables, tables, { catalogNames, baseFolder }),
     limits: {
       ...(limits.workers !== undefined && { workers: limits.workers }),

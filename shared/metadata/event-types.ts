@@ -81,7 +81,7 @@ export const EVENT_TYPES = {
   'publication.held': {
     severity: 'error',
     meaning:
-      'a catalog shows something that Tidewater did not write under the name of this table. Nothing was overwritten; the table goes on, and is published to its other catalogs.',
+      'a catalog shows something that Tidewater did not write under the name of this table, or no longer what it wrote. Nothing was overwritten; the table goes on, and is published to its other catalogs.',
     whatToDo:
       'Find who wrote to the table and put the catalog back to what Tidewater published last, then: tidewater resume {table} --why …',
   },

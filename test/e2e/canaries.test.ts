@@ -11,6 +11,7 @@ import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/clien
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { z } from 'zod'
+import { type LocalEndpoint, startEndpoint } from '../servers/local-endpoint.ts'
 import { type PostgresServer, startPostgres } from '../servers/postgres.ts'
 import { type RedisServer, startRedis } from '../servers/redis.ts'
 import { type S3Server, startS3Server } from '../servers/s3-server.ts'
@@ -30,6 +31,11 @@ const PLANTED: Readonly<Record<string, string>> = {
   'warehouse.secret_access_key': '',
   'warehouse.session_token': '',
   'server.token': 'canary-token-6b5a49382716',
+  'catalogs.token': 'canary-catalog-token-77aa1',
+  'catalogs.credential': 'canary-client:canary catalog+secret/90c3',
+  'catalogs.sigv4.access_key_id': 'CANARYCATALOGKEY9',
+  'catalogs.sigv4.secret_access_key': 'canary-catalog-signing-5d2f',
+  'catalogs.sigv4.session_token': 'canary+catalog/session=8e41',
   metadata: POSTGRES_PASSWORD,
   queue: REDIS_PASSWORD,
 }
@@ -40,14 +46,17 @@ const HARMLESS = new Set([
   'server.pass_credentials',
   'server.max_wrong_tokens_per_minute',
 ])
+const CATALOG_HEADER = 'canary-gateway-key-3b6d'
 const WRONG = 'canary-wrong-2e1f0d9c8b7a'
 
 let s3: S3Server
 let postgres: PostgresServer
 let redis: RedisServer
 let workspace: Workspace
+/** A catalog that refuses everything with what it was sent. */
+let echo: LocalEndpoint
 let running: RunningTidewater | undefined
-const canaries: string[] = [WRONG]
+const canaries: string[] = [WRONG, CATALOG_HEADER, 'canary catalog+secret/90c3']
 const said: [where: string, text: Uint8Array][] = []
 
 /** The pieces of the schema by path, alternatives of one place together. */
@@ -77,6 +86,12 @@ beforeAll(async () => {
   postgres = await startPostgres()
   await postgres.query(`create role canary superuser login password '${POSTGRES_PASSWORD}'`)
   redis = await startRedis({ password: REDIS_PASSWORD })
+  echo = await startEndpoint(async ({ path, headers, body }) => {
+    const message = `${path} ${JSON.stringify(headers)} ${body}`
+    return path.endsWith('/oauth/tokens')
+      ? { status: 400, body: JSON.stringify({ error: 'invalid_client', error_description: message }) }
+      : { status: 401, body: JSON.stringify({ error: { message, type: message, code: 401 } }) }
+  })
   const warehouse = await temporaryCredentials()
   const env = {
     ...environment(warehouse),
@@ -96,7 +111,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await running?.stop('SIGKILL')
   await workspace?.remove()
-  for (const server of [s3, redis]) await server?.stop()
+  for (const server of [s3, redis, echo]) await server?.stop()
   await postgres?.remove()
 })
 
@@ -116,6 +131,12 @@ const environment = (warehouse: Credentials) => ({
   LAKE_SECRET: warehouse.secretAccessKey,
   LAKE_SESSION: warehouse.sessionToken,
   TOKEN: PLANTED['server.token'] ?? '',
+  CATALOG_TOKEN: PLANTED['catalogs.token'] ?? '',
+  CATALOG_CREDENTIAL: PLANTED['catalogs.credential'] ?? '',
+  CATALOG_KEY: PLANTED['catalogs.sigv4.access_key_id'] ?? '',
+  CATALOG_SECRET: PLANTED['catalogs.sigv4.secret_access_key'] ?? '',
+  CATALOG_SESSION: PLANTED['catalogs.sigv4.session_token'] ?? '',
+  CATALOG_HEADER,
   METADATA: at.metadata(POSTGRES_PASSWORD),
   QUEUE: at.queue(REDIS_PASSWORD),
   WRONG,
@@ -132,6 +153,16 @@ function config(format: 'text' | 'json' = 'text'): string {
     .replace('warehouse: file:./warehouse', `warehouse: { url: "s3://lake/warehouse", ${store} }`)
     .replace('url: "file:./segments"', `url: "s3://landed/production", ${source}`)
     .replace('metadata: sqlite:./tidewater.db', 'metadata: "${METADATA}"')
+    .replace(
+      '  - { name: local, type: embedded }',
+      `  - { name: local, type: embedded }
+  - { name: by-token, type: rest, uri: "${echo.url}", token: "\${CATALOG_TOKEN}", headers: { X-Api-Key: "\${CATALOG_HEADER}" } }
+  - { name: by-credential, type: rest, uri: "${echo.url}", credential: "\${CATALOG_CREDENTIAL}" }
+  - name: by-signature
+    type: rest
+    uri: "${echo.url}"
+    sigv4: { signing_name: glue, signing_region: eu-central-1, access_key_id: "\${CATALOG_KEY}", secret_access_key: "\${CATALOG_SECRET}", session_token: "\${CATALOG_SESSION}" }`,
+    )
 }
 
 /** Of a role, from the server's own STS: the only session tokens that it takes. */
@@ -216,6 +247,9 @@ it('nothing that Tidewater puts out anywhere holds a canary, in any form', async
     ['"${LAKE_SESSION}"', '"${WRONG}"', 1],
     ['"${SOURCE_SECRET}"', '"${WRONG}"', 1],
     ['"${SOURCE_KEY}"', '"${WRONG}"', 1],
+    ['catalogs: [local]', 'catalogs: [local, by-token, by-credential, by-signature]', 1],
+    ['type: rest', 'type: "${CATALOG_TOKEN}"', 2],
+    [`uri: "${echo.url}"`, 'uri: "${CATALOG_CREDENTIAL}"', 2],
     ['listen: "0.0.0.0:0"', 'listen: "${TOKEN}"', 2],
     ['commit_interval: 1s', 'commit_interval: "${WRONG}"', 2],
     ['source: local', 'source: "${SOURCE_SECRET}"', 2],

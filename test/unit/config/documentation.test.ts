@@ -13,7 +13,7 @@ function rowsOf(heading: string): Map<string, string> {
   const section = docs.split(/^#{2,3} /m).find(text => text.startsWith(`${heading}\n`)) ?? ''
   const rows = new Map<string, string>()
   for (const [, keys, rest] of section.matchAll(/^\| (`[^|]*`) +\|(.*)$/gm)) {
-    for (const [, key] of keys?.matchAll(/`([a-z_]+)`/g) ?? []) rows.set(key ?? '', rest ?? '')
+    for (const [, key] of keys?.matchAll(/`([a-z0-9_]+)`/g) ?? []) rows.set(key ?? '', rest ?? '')
   }
   return rows
 }
@@ -21,6 +21,7 @@ function rowsOf(heading: string): Map<string, string> {
 const sections = [
   ['Top level', ['']],
   ['Catalogs', ['catalogs']],
+  ['Signed requests', ['catalogs.sigv4']],
   ['Tables', ['tables']],
   ['Columns', ['tables.schema.fields']],
   ['Limits', ['limits']],
