@@ -5,8 +5,8 @@
 import { z } from 'zod'
 import { AppError } from '../../shared/runtime/errors.ts'
 import type { Runtime } from '../../shared/runtime/runtime.ts'
+import { hideSecrets } from '../hide-secrets.ts'
 import { type Authorization, bearer } from './authorization.ts'
-import { hideSecrets } from './hide-secrets.ts'
 import { type Http, type HttpAnswer, type HttpRequest, NoAnswer } from './http.ts'
 
 /** A token is fetched anew when this share of its life is left, but not sooner than so long before its end. */

@@ -4,10 +4,11 @@
  */
 import { z } from 'zod'
 import { DESIGNED_CATALOG_TYPES } from './designed-later.ts'
+import { glueKeys } from './glue-schema.ts'
 import type { Parsed } from './scalars.ts'
 import { name, scalar, secret, text, word } from './schema-values.ts'
 
-const CATALOG_TYPES = ['embedded', 'rest'] as const
+const CATALOG_TYPES = ['embedded', 'rest', 'glue'] as const
 export type CatalogType = (typeof CATALOG_TYPES)[number]
 
 function parseUri(value: unknown): Parsed<string> {
@@ -46,7 +47,7 @@ export const catalogSchema = z.strictObject({
   name: name('How tables refer to this catalog.'),
   type: word(
     CATALOG_TYPES,
-    'embedded: kept by Tidewater itself. rest: any server of the Iceberg REST catalog specification.',
+    'embedded: kept by Tidewater itself. rest: any server of the Iceberg REST catalog specification. glue: the AWS Glue Data Catalog.',
     DESIGNED_CATALOG_TYPES,
   ),
   uri: uri('Address of the Iceberg REST API, up to and without /v1.').optional(),
@@ -72,6 +73,7 @@ export const catalogSchema = z.strictObject({
     'the path of a PEM file',
     'PEM file of the authority that signed the certificate of the server, trusted besides the usual ones.',
   ).optional(),
+  ...glueKeys,
 })
 
 export type CatalogShape = z.output<typeof catalogSchema>
@@ -87,5 +89,12 @@ export const CATALOG_KEYS: Readonly<Record<CatalogType, KeysOfType>> = {
   rest: {
     needed: ['uri'],
     other: ['warehouse', 'token', 'credential', 'scope', 'oauth2_server_uri', 'sigv4', 'headers', 'ca_file'],
+  },
+  glue: {
+    needed: [],
+    other: [
+      ...(['region', 'catalog_id', 'profile', 'endpoint', 'ca_file'] as const),
+      ...(['access_key_id', 'secret_access_key', 'session_token'] as const),
+    ],
   },
 }

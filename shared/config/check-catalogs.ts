@@ -4,6 +4,7 @@ import { CATALOG_KEYS, type CatalogShape, type CatalogType, catalogSchema } from
 import type { CatalogConfig, RestAuthConfig } from './config.ts'
 import type { ConfigIssue, ConfigPath } from './config-error.ts'
 import { isMapping, valueAt } from './describe-issues.ts'
+import { buildGlueCatalog } from './glue-schema.ts'
 import { Secret } from './secret.ts'
 
 /** Ways to show who asks; one at most. */
@@ -70,11 +71,13 @@ function checkAuth(
       suggestion: 'Give credential: client_id:client_secret, or leave this out.',
     })
   }
-  const keys = ['access_key_id', 'secret_access_key', 'session_token']
-  const ofAws = keys.filter(key => valueAt(catalog, ['sigv4', key]) !== undefined)
-  if (ofAws.length > 0 && !(ofAws.includes('access_key_id') && ofAws.includes('secret_access_key'))) {
+  for (const place of [['sigv4'], []]) {
+    const keys = ['access_key_id', 'secret_access_key', 'session_token']
+    const ofAws = keys.filter(key => valueAt(catalog, [...place, key]) !== undefined)
+    if (ofAws.length === 0 || (ofAws.includes('access_key_id') && ofAws.includes('secret_access_key')))
+      continue
     issues.push({
-      path: [...path, 'sigv4', ofAws[0] ?? ''],
+      path: [...path, ...place, ofAws[0] ?? ''],
       atKey: true,
       message: 'access_key_id and secret_access_key go together',
       suggestion: 'Give both, or neither: then the usual AWS chain is used.',
@@ -86,6 +89,7 @@ function checkAuth(
 export function buildCatalog(catalog: CatalogShape, baseFolder: string): CatalogConfig {
   const { name, type, uri = '', warehouse, headers, ca_file: caFile } = catalog
   if (type === 'embedded') return { name, type }
+  if (type === 'glue') return buildGlueCatalog(catalog, baseFolder)
   return {
     name,
     type,

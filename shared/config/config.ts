@@ -72,7 +72,7 @@ export interface SourceConfig extends StoreConfig {
   readonly segmentSettleMs: number
 }
 
-export type CatalogConfig = EmbeddedCatalogConfig | RestCatalogConfig
+export type CatalogConfig = EmbeddedCatalogConfig | RestCatalogConfig | GlueCatalogConfig
 
 export interface EmbeddedCatalogConfig {
   readonly name: string
@@ -90,6 +90,21 @@ export interface RestCatalogConfig {
   readonly headers: Readonly<Record<string, Secret>>
   /** Absolute; PEM of the authority that signed the server's certificate, trusted besides those of Node. */
   readonly caFile?: string
+}
+
+export interface GlueCatalogConfig {
+  readonly name: string
+  readonly type: 'glue'
+  readonly region?: string
+  /** The account whose catalog it is, if it is not that of the credentials. */
+  readonly catalogId?: string
+  /** Of the shared files of AWS. */
+  readonly profile?: string
+  readonly endpoint?: string
+  /** Absolute; PEM of the authority that signed the server's certificate, trusted besides those of Node. */
+  readonly caFile?: string
+  /** Without them the usual AWS chain. */
+  readonly credentials?: StoreConfig['credentials']
 }
 
 export type RestAuthConfig =

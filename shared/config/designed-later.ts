@@ -15,7 +15,7 @@ export const DESIGNED_KEYS: Readonly<Record<string, readonly string[]>> = {
 }
 
 export const DESIGNED_SOURCE_TYPES = ['kafka']
-export const DESIGNED_CATALOG_TYPES = ['glue', 'unity', 'polaris']
+export const DESIGNED_CATALOG_TYPES = ['unity', 'polaris']
 export const DESIGNED_FORMATS = ['avro', 'protobuf']
 export const DESIGNED_SCHEMA_MODES = ['registry', 'infer']
 

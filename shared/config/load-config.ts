@@ -8,6 +8,7 @@ import { parseStoreUrl } from '../object-store/open-object-store.ts'
 import { placeRedisFiles } from '../queue/redis-address.ts'
 import { buildCatalog, checkCatalogs } from './check-catalogs.ts'
 import { checkDeadLetterUrls, type StoresInFile } from './check-dlq-urls.ts'
+import { checkGlueNames } from './check-glue-names.ts'
 import { type CheckedTable, checkTable, checkTableNames, type PartialTable } from './check-tables.ts'
 import { checkWidths } from './check-widths.ts'
 import { fieldSchema } from './column-schema.ts'
@@ -81,6 +82,7 @@ function checkAll(data: unknown, baseFolder: string, issues: ConfigIssue[]): rea
     tables.map(({ name, source_topics: isPattern }) => (isPattern === undefined ? name : undefined)),
     issues,
   )
+  checkGlueNames(catalogs, tables, issues)
   checkDeadLetterUrls(tables, { ...storesIn(data), baseFolder }, issues)
   const checked = tables.map((table, i) => checkTable(table, known, ['tables', i], issues))
   const limits = fileSchema.shape.limits.safeParse(valueAt(data, ['limits']))

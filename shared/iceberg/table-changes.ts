@@ -172,19 +172,23 @@ function snapshotUpdates(current: TableMetadata | undefined, wanted: TableMetada
 }
 
 function removableSnapshots(current: TableMetadata, wanted: TableMetadata): readonly bigint[] {
-  const kept = new Set(wanted.snapshots.map(({ snapshotId }) => snapshotId))
-  const byId = new Map(current.snapshots.map(snapshot => [snapshot.snapshotId, snapshot]))
-  for (const ref of Object.values(current.refs ?? {})) {
+  const kept = new Set([...wanted.snapshots.map(({ snapshotId }) => snapshotId), ...heldByRefs(current)])
+  return current.snapshots.flatMap(({ snapshotId }) => (kept.has(snapshotId) ? [] : [snapshotId]))
+}
+
+/** Snapshots that branches and tags besides `main` stand on. */
+export function heldByRefs({ snapshots, refs = {} }: TableMetadata): ReadonlySet<bigint> {
+  const byId = new Map(snapshots.map(snapshot => [snapshot.snapshotId, snapshot]))
+  const held = new Set<bigint>()
+  for (const ref of Object.values(refs)) {
     // A branch's history goes with it; it ends where a parent has expired. No writer makes a circle, but a file might hold one.
-    const walked = new Set<bigint>()
     let at = byId.get(ref.snapshotId)
-    while (at !== undefined && !walked.has(at.snapshotId)) {
-      walked.add(at.snapshotId)
-      kept.add(at.snapshotId)
+    while (at !== undefined && !held.has(at.snapshotId)) {
+      held.add(at.snapshotId)
       at = at.parentSnapshotId === undefined ? undefined : byId.get(at.parentSnapshotId)
     }
   }
-  return [...byId.keys()].filter(snapshotId => !kept.has(snapshotId))
+  return held
 }
 
 /** What `main` points at. */

@@ -26,8 +26,13 @@ export class CredentialsFailure extends Error {
   }
 }
 
+/** A client of AWS that takes its credentials from the chain. */
+export interface ChainedClient {
+  readonly config: Pick<S3Client['config'], 'credentials'>
+}
+
 /** From now on the client's failures to get credentials are CredentialsFailures. */
-export function nameCredentialsFailures(client: S3Client, env: NodeJS.ProcessEnv): void {
+export function nameCredentialsFailures(client: ChainedClient, env: NodeJS.ProcessEnv): void {
   const chain = client.config.credentials
   const named: typeof chain = async options => {
     try {

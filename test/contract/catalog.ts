@@ -217,7 +217,7 @@ function describeWith({ hasServer, open }: CatalogRig): void {
 
     test('two who make the table: the second meets a conflict', async () => {
       await publish(2)
-      expect(await commit(2, 'none')).toMatchObject({ kind: 'conflict' })
+      expect(await commit(3, 'none')).toMatchObject({ kind: 'conflict' })
     })
 
     test('what others set stays', async () => {

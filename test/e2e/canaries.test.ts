@@ -33,6 +33,9 @@ const PLANTED: Readonly<Record<string, string>> = {
   'server.token': 'canary-token-6b5a49382716',
   'catalogs.token': 'canary-catalog-token-77aa1',
   'catalogs.credential': 'canary-client:canary catalog+secret/90c3',
+  'catalogs.access_key_id': 'CANARYGLUEKEY0042',
+  'catalogs.secret_access_key': 'canary-glue-secret-3b7e',
+  'catalogs.session_token': 'canary+glue/session=1d60',
   'catalogs.sigv4.access_key_id': 'CANARYCATALOGKEY9',
   'catalogs.sigv4.secret_access_key': 'canary-catalog-signing-5d2f',
   'catalogs.sigv4.session_token': 'canary+catalog/session=8e41',
@@ -90,7 +93,15 @@ beforeAll(async () => {
     const message = `${path} ${JSON.stringify(headers)} ${body}`
     return path.endsWith('/oauth/tokens')
       ? { status: 400, body: JSON.stringify({ error: 'invalid_client', error_description: message }) }
-      : { status: 401, body: JSON.stringify({ error: { message, type: message, code: 401 } }) }
+      : {
+          status: 401,
+          body: JSON.stringify({
+            error: { message, type: message, code: 401 },
+            // As Glue says it.
+            __type: 'InvalidSignatureException',
+            message,
+          }),
+        }
   })
   const warehouse = await temporaryCredentials()
   const env = {
@@ -133,6 +144,9 @@ const environment = (warehouse: Credentials) => ({
   TOKEN: PLANTED['server.token'] ?? '',
   CATALOG_TOKEN: PLANTED['catalogs.token'] ?? '',
   CATALOG_CREDENTIAL: PLANTED['catalogs.credential'] ?? '',
+  GLUE_KEY: PLANTED['catalogs.access_key_id'] ?? '',
+  GLUE_SECRET: PLANTED['catalogs.secret_access_key'] ?? '',
+  GLUE_SESSION: PLANTED['catalogs.session_token'] ?? '',
   CATALOG_KEY: PLANTED['catalogs.sigv4.access_key_id'] ?? '',
   CATALOG_SECRET: PLANTED['catalogs.sigv4.secret_access_key'] ?? '',
   CATALOG_SESSION: PLANTED['catalogs.sigv4.session_token'] ?? '',
@@ -158,6 +172,7 @@ function config(format: 'text' | 'json' = 'text'): string {
       `  - { name: local, type: embedded }
   - { name: by-token, type: rest, uri: "${echo.url}", token: "\${CATALOG_TOKEN}", headers: { X-Api-Key: "\${CATALOG_HEADER}" } }
   - { name: by-credential, type: rest, uri: "${echo.url}", credential: "\${CATALOG_CREDENTIAL}" }
+  - { name: glue, type: glue, region: eu-central-1, endpoint: "${echo.url}", access_key_id: "\${GLUE_KEY}", secret_access_key: "\${GLUE_SECRET}", session_token: "\${GLUE_SESSION}" }
   - name: by-signature
     type: rest
     uri: "${echo.url}"
@@ -247,7 +262,7 @@ it('nothing that Tidewater puts out anywhere holds a canary, in any form', async
     ['"${LAKE_SESSION}"', '"${WRONG}"', 1],
     ['"${SOURCE_SECRET}"', '"${WRONG}"', 1],
     ['"${SOURCE_KEY}"', '"${WRONG}"', 1],
-    ['catalogs: [local]', 'catalogs: [local, by-token, by-credential, by-signature]', 1],
+    ['catalogs: [local]', 'catalogs: [local, by-token, by-credential, by-signature, glue]', 1],
     ['type: rest', 'type: "${CATALOG_TOKEN}"', 2],
     [`uri: "${echo.url}"`, 'uri: "${CATALOG_CREDENTIAL}"', 2],
     ['listen: "0.0.0.0:0"', 'listen: "${TOKEN}"', 2],

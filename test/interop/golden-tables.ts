@@ -66,15 +66,20 @@ export interface Places {
   /** YAML of the warehouse and of the source's store, for example `file:./warehouse` and `url: "file:./segments"`. */
   readonly warehouse: string
   readonly sourceStore: string
+  /** YAML of the only catalog; an embedded one unless given. */
+  readonly catalog?: string
 }
 
-export const goldenConfig = (tables: string, { warehouse, sourceStore }: Places) => `
+export const goldenConfig = (
+  tables: string,
+  { warehouse, sourceStore, catalog = '{ name: local, type: embedded }' }: Places,
+) => `
 warehouse: ${warehouse}
 metadata: sqlite:./tidewater.db
 sources:
   - { name: landed, type: kfs, ${sourceStore} }
 catalogs:
-  - { name: local, type: embedded }
+  - ${catalog}
 tables:${tables}
 `
 

@@ -128,14 +128,23 @@ async function startFront({ moto, keys, requests }: Front) {
       : await forward(moto, request, body)
   }
 
-  const server = createServer(async (request, response) => {
+  async function serve(request: IncomingMessage): Promise<Answer> {
     const body = Buffer.concat(await request.toArray())
     const operation = String(request.headers['x-amz-target']).replace('AWSGlue.', '')
-    const input: GlueInput = JSON.parse(body.toString('utf8'))
+    const input = inputIn(body)
+    // Garbled on the way: nobody has signed that.
+    if (input === undefined)
+      return refusal('InvalidSignatureException', 'The request signature does not match')
     requests.push({ operation, input })
-    const answer = await answerTo(request, body, { operation, input })
-    response.writeHead(answer.status, { 'content-type': 'application/x-amz-json-1.1' })
-    response.end(answer.body)
+    return await answerTo(request, body, { operation, input })
+  }
+
+  const server = createServer((request, response) => {
+    serve(request).then(
+      ({ status, body }) =>
+        response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(body),
+      () => response.destroy(),
+    )
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -149,6 +158,14 @@ async function startFront({ moto, keys, requests }: Front) {
       server.close()
       await once(server, 'close')
     },
+  }
+}
+
+function inputIn(body: Buffer): GlueInput | undefined {
+  try {
+    return JSON.parse(body.toString('utf8'))
+  } catch {
+    return undefined
   }
 }
 

@@ -1,4 +1,4 @@
-"""PyIceberg as an outside reader: tables are opened from their metadata file alone, or by name in a REST catalog. See protocol.py."""
+"""PyIceberg as an outside reader: tables are opened from their metadata file alone, or by name in a catalog. See protocol.py."""
 import json
 
 from protocol import claim_stdout, serve
@@ -33,9 +33,21 @@ def open_catalog(access):
     """One client per catalog, as a program that reads many tables would have; every request loads its table anew."""
     key = json.dumps(access, sort_keys=True)
     if key not in catalogs:
-        named = {name: access[name] for name in ("uri", "warehouse", "token") if access.get(name)}
-        catalogs[key] = load_catalog("tidewater", type="rest", **named, **s3_properties(access.get("s3")))
+        catalogs[key] = load_catalog("tidewater", **catalog_properties(access), **s3_properties(access.get("s3")))
     return catalogs[key]
+
+
+def catalog_properties(access):
+    glue = access.get("glue")
+    if glue is None:
+        return {"type": "rest"} | {name: access[name] for name in ("uri", "warehouse", "token") if access.get(name)}
+    return {
+        "type": "glue",
+        "glue.endpoint": glue["endpoint"],
+        "glue.access-key-id": glue["accessKeyId"],
+        "glue.secret-access-key": glue["secretAccessKey"],
+        "glue.region": glue["region"],
+    }
 
 
 def s3_properties(s3):

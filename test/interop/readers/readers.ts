@@ -1,5 +1,5 @@
 /**
- * The outside readers as the tests see them: PyIceberg and Spark open a table from its metadata file alone, or by name in a REST catalog;
+ * The outside readers as the tests see them: PyIceberg and Spark open a table from its metadata file alone, or by name in a catalog (REST or Glue);
  * Trino and DuckDB only by name. Reading is all theirs, so what they return judges what was written. Values come in the canonical JSON
  * form that `canonical.py` describes, equal for all. A reader that cannot be installed is an error, never a skip.
  */
@@ -26,10 +26,16 @@ export interface RestCatalog {
   readonly s3?: S3Access
 }
 
+/** AWS Glue, or what stands in for it. Keys, region and the files' settings are the reader's own. */
+export interface GlueCatalog {
+  readonly glue: S3Access
+  readonly s3: S3Access
+}
+
 /** The place of a metadata file, or a dotted name in a catalog. */
 export type TableRef = string | CatalogTable
 export interface CatalogTable {
-  readonly catalog: RestCatalog
+  readonly catalog: RestCatalog | GlueCatalog
   readonly table: string
 }
 
@@ -146,6 +152,11 @@ export interface PyIcebergReader extends OutsideReader {
   parquetFooters(table: TableRef): Promise<ParquetFooters>
 }
 
+export interface SparkReader extends OutsideReader {
+  /** SQL in which `{catalog}` stands for the catalog, for tables that Spark itself makes there. */
+  execute(catalog: GlueCatalog, statements: readonly string[]): Promise<void>
+}
+
 /** `s3` applies to every metadata file that this reader opens. */
 export async function startPyIceberg(options: { readonly s3?: S3Access } = {}): Promise<PyIcebergReader> {
   const channel = await startReader('pyiceberg')
@@ -157,8 +168,14 @@ export async function startPyIceberg(options: { readonly s3?: S3Access } = {}): 
 }
 
 /** Refuses tables with a `time` column, for which Spark has no type. Starting takes about ten seconds: start one per test file. */
-export async function startSpark(options: { readonly s3?: S3Access } = {}): Promise<OutsideReader> {
-  return outsideReader('spark', await startReader('spark'), options.s3)
+export async function startSpark(options: { readonly s3?: S3Access } = {}): Promise<SparkReader> {
+  const channel = await startReader('spark')
+  return {
+    ...outsideReader('spark', channel, options.s3),
+    async execute(catalog, statements) {
+      await channel.request({ op: 'execute', catalog, statements })
+    },
+  }
 }
 
 /** DuckDB's own iceberg extension. */

@@ -1,4 +1,4 @@
-"""Spark with the Iceberg runtime as an outside reader: tables are named in a REST catalog, or registered from their metadata file in a
+"""Spark with the Iceberg runtime as an outside reader: tables are named in a catalog, or registered from their metadata file in a
 catalog kept in memory, which writes nothing beside them. One session serves all requests, because starting it takes seconds. See protocol.py.
 
 Spark has no type for Iceberg's `time`: it refuses a table that has such a column, so those tables are for PyIceberg alone.
@@ -47,9 +47,9 @@ registered = {}
 
 
 def table_name(request):
-    """By a REST catalog, or the name under which the metadata file is registered; the same file is registered once."""
+    """By a catalog, or the name under which the metadata file is registered; the same file is registered once."""
     if request.get("catalog"):
-        return f"{rest_catalog(request['catalog'])}.{request['table']}"
+        return f"{named_catalog(request['catalog'])}.{request['table']}"
     location, catalog = request["metadata"], catalog_for(request.get("s3"))
     key = (catalog, location)
     if key not in registered:
@@ -63,21 +63,29 @@ def named(kind, access):
     return kind + "_" + hashlib.sha256(json.dumps(access, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def rest_catalog(access):
-    name = named("rest", access)
+def named_catalog(access):
+    name = named("catalog", access)
     prefix = f"spark.sql.catalog.{name}"
     if spark.conf.get(prefix, None) is None:
         settings = {
             "": "org.apache.iceberg.spark.SparkCatalog",
-            ".type": "rest",
             # Tables are loaded anew by every query, so that a test sees the snapshot of its moment.
             ".cache-enabled": "false",
         }
-        settings |= {f".{key}": access[key] for key in ("uri", "warehouse", "token") if access.get(key)}
-        settings |= s3_settings(access.get("s3"))
+        settings |= catalog_settings(access) | s3_settings(access.get("s3"))
         for key, value in settings.items():
             spark.conf.set(prefix + key, value)
     return name
+
+
+def catalog_settings(access):
+    glue = access.get("glue")
+    if glue is None:
+        return {".type": "rest"} | {f".{key}": access[key] for key in ("uri", "warehouse", "token") if access.get(key)}
+    # The client of Glue has no keys of its own, but takes those of the process.
+    jvm.java.lang.System.setProperty("aws.accessKeyId", glue["accessKeyId"])
+    jvm.java.lang.System.setProperty("aws.secretAccessKey", glue["secretAccessKey"])
+    return {".type": "glue", ".glue.endpoint": glue["endpoint"], ".io-impl": "org.apache.iceberg.aws.s3.S3FileIO"}
 
 
 def s3_settings(s3):
@@ -218,7 +226,15 @@ def metadata_table(request, table, names):
     return metadata_rows([row.asDict(recursive=True) for row in rows], names)
 
 
+def execute(request):
+    """SQL in which `{catalog}` stands for the catalog, for tables that Spark itself makes there."""
+    catalog = named_catalog(request["catalog"])
+    for statement in request["statements"]:
+        spark.sql(statement.replace("{catalog}", catalog)).collect()
+
+
 if __name__ == "__main__":
     versions = {"spark": pyspark.__version__, "iceberg": jvm.org.apache.iceberg.IcebergBuild.version()}
-    serve(answers, versions, {"describe": describe, "scan": scan, "count": count, "inspect": inspect})
+    operations = {"describe": describe, "scan": scan, "count": count, "inspect": inspect, "execute": execute}
+    serve(answers, versions, operations)
     spark.stop()

@@ -1,9 +1,9 @@
-/** Trino as an outside reader: tables by name in a REST catalog. Its answers become the canonical values of `canonical.py`. */
+/** Trino as an outside reader: tables by name in a catalog. Its answers become the canonical values of `canonical.py`. */
 import { createHash } from 'node:crypto'
 import { TRINO_VERSION } from '../../servers/install.ts'
 import { startTrinoServer, type TrinoServer } from '../../servers/trino.ts'
 import type { TrinoResult, TrinoType } from '../../servers/trino-client.ts'
-import type { CatalogTable, QueryEngine, RestCatalog, ScanOptions } from './readers.ts'
+import type { CatalogTable, GlueCatalog, QueryEngine, RestCatalog, ScanOptions } from './readers.ts'
 
 export interface TrinoReader extends QueryEngine {
   readonly server: TrinoServer
@@ -13,7 +13,7 @@ export async function startTrino(): Promise<TrinoReader> {
   const server = await startTrinoServer()
   const catalogs = new Map<string, Promise<void>>()
   async function nameOf({ catalog, table }: CatalogTable, suffix = ''): Promise<string> {
-    const name = `rest_${createHash('sha256').update(JSON.stringify(catalog)).digest('hex').slice(0, 12)}`
+    const name = `catalog_${createHash('sha256').update(JSON.stringify(catalog)).digest('hex').slice(0, 12)}`
     const added = catalogs.get(name) ?? server.addCatalog(name, catalogProperties(catalog))
     catalogs.set(name, added)
     await added
@@ -52,16 +52,11 @@ export async function startTrino(): Promise<TrinoReader> {
   }
 }
 
-function catalogProperties({ uri, warehouse, token, s3 }: RestCatalog): string {
+function catalogProperties(catalog: RestCatalog | GlueCatalog): string {
+  const { s3 } = catalog
   const lines = {
     'connector.name': 'iceberg',
-    'iceberg.catalog.type': 'rest',
-    'iceberg.rest-catalog.uri': uri,
-    ...(warehouse === undefined ? {} : { 'iceberg.rest-catalog.warehouse': warehouse }),
-    'iceberg.rest-catalog.nested-namespace-enabled': 'true',
-    ...(token === undefined
-      ? {}
-      : { 'iceberg.rest-catalog.security': 'OAUTH2', 'iceberg.rest-catalog.oauth2.token': token }),
+    ...('glue' in catalog ? glueProperties(catalog) : restProperties(catalog)),
     'fs.native-s3.enabled': 'true',
     ...(s3 === undefined
       ? { 'iceberg.rest-catalog.vended-credentials-enabled': 'true' }
@@ -132,4 +127,26 @@ function canonicalText(rawType: string, value: unknown): unknown {
   if (rawType === 'timestamp with time zone')
     return String(value).replace(' ', 'T').replace(/ UTC$/, '+00:00')
   return value
+}
+
+function restProperties({ uri, warehouse, token }: RestCatalog): Record<string, string> {
+  return {
+    'iceberg.catalog.type': 'rest',
+    'iceberg.rest-catalog.uri': uri,
+    ...(warehouse === undefined ? {} : { 'iceberg.rest-catalog.warehouse': warehouse }),
+    'iceberg.rest-catalog.nested-namespace-enabled': 'true',
+    ...(token === undefined
+      ? {}
+      : { 'iceberg.rest-catalog.security': 'OAUTH2', 'iceberg.rest-catalog.oauth2.token': token }),
+  }
+}
+
+function glueProperties({ glue }: GlueCatalog): Record<string, string> {
+  return {
+    'iceberg.catalog.type': 'glue',
+    'hive.metastore.glue.region': glue.region,
+    'hive.metastore.glue.endpoint-url': glue.endpoint,
+    'hive.metastore.glue.aws-access-key': glue.accessKeyId,
+    'hive.metastore.glue.aws-secret-key': glue.secretAccessKey,
+  }
 }

@@ -307,7 +307,6 @@ limits: { workers: many }
       'sources: [ { name: k, type: kafka, url: s3://bucket, brokers: x } ]',
       '`type: kafka` is designed but not built in this version',
     ],
-    ['catalogs: [ { name: l, type: glue } ]', '`type: glue` is designed but not built in this version'],
     ['catalogs: [ { name: l, type: unity } ]', '`type: unity` is designed but not built in this version'],
     [
       'catalogs: [ { name: l, type: polaris, credential: x } ]',
