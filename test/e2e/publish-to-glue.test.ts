@@ -1,12 +1,13 @@
 /** The publisher on a line to Glue that fails in every way: in the end the catalog shows every row, each snapshot once. */
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { Catalog } from '../../catalog-adapters/catalog.ts'
 import { openGlueCatalog } from '../../catalog-adapters/glue/open-glue-catalog.ts'
 import { publishRound } from '../../services/publisher/publish-loop.ts'
 import { tableIdentifierOf } from '../../shared/config/config.ts'
 import { Secret } from '../../shared/config/secret.ts'
 import { systemRuntime } from '../../shared/runtime/system-runtime.ts'
 import { ids, land } from '../fakes/land-segments.ts'
-import { openPipeline, TABLE } from '../fakes/pipeline-fixture.ts'
+import { openPipeline, type Pipeline, TABLE } from '../fakes/pipeline-fixture.ts'
 import { type Fault, type FaultProxy, startFaultProxy } from '../servers/fault-proxy.ts'
 import { type GlueServer, glueError, startGlueServer } from '../servers/glue.ts'
 
@@ -16,11 +17,11 @@ const RATE = 0.3
 
 let server: GlueServer
 let proxy: FaultProxy
-beforeAll(async () => {
+beforeEach(async () => {
   server = await startGlueServer()
   proxy = await startFaultProxy(server.endpoint)
 })
-afterAll(async () => {
+afterEach(async () => {
   await proxy?.stop()
   await server?.stop()
 })
@@ -32,19 +33,43 @@ const answer = (kind: 'answer' | 'answer-after', status: number, code: string): 
   json: glueError(code, 'the proxy says so'),
 })
 
+/** What the configuration opens. */
+function openCatalog(endpoint: string, { warehouse }: Pipeline): Catalog {
+  const { region, accessKeyId, secretAccessKey } = server
+  const credentials = {
+    accessKeyId: new Secret(accessKeyId),
+    secretAccessKey: new Secret(secretAccessKey),
+  }
+  const config = { name: 'local', type: 'glue', region, endpoint, credentials } as const
+  return openGlueCatalog(config, { warehouse, runtime: systemRuntime })
+}
+
+test('a table in a round that publishes it costs three requests, and without anything new none', async () => {
+  const pipeline = await openPipeline()
+  const catalog = openCatalog(server.endpoint, pipeline)
+  const parts = { ...pipeline.parts, catalogs: new Map([['local', catalog]]) }
+  const costs: string[][] = []
+  for (const hasLanded of [true, true, false]) {
+    const base = costs.length * 10
+    if (hasLanded) await land(pipeline.source, ids(base, 10), { base })
+    await pipeline.settle()
+    const before = server.requests.length
+    await publishRound(parts, await pipeline.declare())
+    costs.push(server.requests.slice(before).map(({ operation }) => operation))
+  }
+  const [, second, third] = costs
+  // The dead-letter table has nothing new.
+  expect(second).toEqual(['GetTable', 'GetTable', 'UpdateTable'])
+  expect(third).toEqual([])
+  await catalog.close()
+  await pipeline.close()
+})
+
 test('a rain of faults loses no row, shows none twice and holds no table', async () => {
   const pipeline = await openPipeline()
-  const { metadata, warehouse } = pipeline
-  const open = (endpoint: string) => {
-    const { region, accessKeyId, secretAccessKey } = server
-    const credentials = {
-      accessKeyId: new Secret(accessKeyId),
-      secretAccessKey: new Secret(secretAccessKey),
-    }
-    const config = { name: 'local', type: 'glue', region, endpoint, credentials } as const
-    return openGlueCatalog(config, { warehouse, runtime: systemRuntime })
-  }
-  const [rained, clean] = [open(proxy.endpoint), open(server.endpoint)]
+  const { metadata } = pipeline
+  const rained = openCatalog(proxy.endpoint, pipeline)
+  const clean = openCatalog(server.endpoint, pipeline)
   const parts = { ...pipeline.parts, catalogs: new Map([['local', rained]]) }
   const { rows: table } = await pipeline.declare()
   const publication = () => metadata.loadPublication(table.tableId, 'local')
