@@ -5,6 +5,8 @@ import { describeCatalog } from './catalog.ts'
 
 describeCatalog('embedded', {
   hasServer: { holds: false, because: 'its tables are rows of Tidewater’s own database' },
+  showsHistory: { holds: true, because: 'it shows the metadata file as it was written' },
+  keepsIdempotencyKeys: { holds: false, because: 'no answer of it is lost' },
   async open() {
     const pipeline = await openPipeline()
     const { rows: table } = await pipeline.declare()

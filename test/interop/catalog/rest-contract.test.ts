@@ -5,24 +5,19 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openRestCatalog } from '../../../catalog-adapters/rest/open-rest-catalog.ts'
 import { Secret } from '../../../shared/config/secret.ts'
 import { differenceOf } from '../../../shared/iceberg/table-changes.ts'
 import type { TableMetadata } from '../../../shared/iceberg/table-metadata.ts'
-import { locationToKey } from '../../../shared/object-store/locations.ts'
 import { openObjectStore } from '../../../shared/object-store/open-object-store.ts'
 import { systemRuntime } from '../../../shared/runtime/system-runtime.ts'
-import { describeCatalog, type OpenedCatalog } from '../../contract/catalog.ts'
+import { describeCatalog } from '../../contract/catalog.ts'
 import { problemsOfSchema } from '../../fakes/rest-catalog-spec.ts'
-import { type Fault, type FaultProxy, startFaultProxy } from '../../servers/fault-proxy.ts'
+import { type FaultProxy, startFaultProxy } from '../../servers/fault-proxy.ts'
 import { startIcebergRest } from '../../servers/iceberg-rest.ts'
 import type { RestCatalogServer } from '../../servers/rest-catalog.ts'
 import { dataFolder, removeFolder } from '../../servers/server-process.ts'
 import { BY_DAY, ORDERS } from '../../unit/iceberg/fixtures.ts'
-
-const CHANGE = /^(POST|DELETE) (?!.*\/oauth\/)/
-const ANY = /\/v1\/(?!oauth)/
-const SEPARATOR = '%2E'
+import { openRest } from './rest-rig.ts'
 
 let folder: string
 let reference: RestCatalogServer
@@ -55,79 +50,13 @@ function problemsOfRequest(line: string, body: string): readonly string[] {
   return body === '' || line.includes('/oauth/') ? [] : [`${line}: a body where none is known`]
 }
 
-async function askReference(method: string, path: string, body?: object): Promise<void> {
-  const answer = await fetch(`${reference.uri}/v1/${path}`, {
-    method,
-    ...(body !== undefined && {
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-    }),
+const open = () =>
+  openRest({
+    server: reference,
+    proxy,
+    auth: { kind: 'credential', credential: new Secret('an-id:a-secret'), scope: 'catalog' },
+    openWarehouse: () => openObjectStore(`file:${folder}/warehouse`, { runtime: systemRuntime }),
   })
-  if (!answer.ok && answer.status !== 409)
-    throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`)
-}
-
-let made = 0
-async function open(): Promise<OpenedCatalog> {
-  proxy.calm()
-  const namespace = ['shop', `north_${++made}`]
-  const warehouse = openObjectStore(`file:${folder}/warehouse`, { runtime: systemRuntime })
-  const pathOf = (name: string) => `namespaces/${namespace.join(SEPARATOR)}/tables/${name}`
-  const catalog = openRestCatalog(
-    {
-      name: 'reference',
-      type: 'rest',
-      uri: proxy.endpoint,
-      auth: { kind: 'credential', credential: new Secret('an-id:a-secret'), scope: 'catalog' },
-      headers: {},
-    },
-    { warehouse, runtime: systemRuntime },
-  )
-  const drop: NonNullable<OpenedCatalog['server']>['others']['drop'] = async ({ name }) =>
-    await askReference('DELETE', pathOf(name))
-  const fault = (fault: Fault, match: RegExp) => proxy.inject(fault, match)
-  return {
-    catalog,
-    identifier: { namespace, name: 'orders' },
-    tableUuid: systemRuntime.uuid(),
-    location: `file://${folder}/warehouse/${namespace.join('/')}/orders`,
-    server: {
-      faults: {
-        breakNextChange: when => fault({ kind: when === 'before' ? 'cut-before' : 'cut-after' }, CHANGE),
-        refuseNext: status => fault({ kind: 'answer', status, code: 'Injected' }, ANY),
-      },
-      others: {
-        drop,
-        async replace(identifier) {
-          const schema = {
-            type: 'struct',
-            'schema-id': 0,
-            fields: [{ id: 1, name: 'x', required: false, type: 'int' }],
-          }
-          for (const levels of [namespace.slice(0, 1), namespace])
-            await askReference('POST', 'namespaces', { namespace: levels })
-          await drop(identifier).catch(() => undefined)
-          await askReference('POST', `namespaces/${namespace.join(SEPARATOR)}/tables`, {
-            name: identifier.name,
-            schema,
-          })
-        },
-        async setProperty({ name }, property, value) {
-          const updates = [{ action: 'set-properties', updates: { [property]: value } }]
-          await askReference('POST', pathOf(name), { requirements: [], updates })
-        },
-      },
-    },
-    confirm: async () => undefined,
-    occupy: async location => {
-      await warehouse.put(locationToKey(warehouse, location), new Uint8Array([1]))
-    },
-    async close() {
-      await catalog.close()
-      await warehouse.close()
-    },
-  }
-}
 
 /** Refused for good, so that the adapter goes another way. */
 const refuse = (match: RegExp, times: number) =>
@@ -135,10 +64,19 @@ const refuse = (match: RegExp, times: number) =>
 const REGISTER = /^POST .*\/register$/
 const NEW_TABLE = /^POST .*\/tables\/orders$/
 const hasServer = { holds: true, because: 'it is one' }
+const keepsIdempotencyKeys = { holds: false, because: 'its configuration says nothing of them' }
+const showsHistory = { holds: true, because: 'it keeps metadata files as the library does' }
 
-describeCatalog('rest, at the reference server', { hasServer, open })
+describeCatalog('rest, at the reference server', {
+  hasServer,
+  showsHistory,
+  keepsIdempotencyKeys,
+  open,
+})
 describeCatalog('rest, where nothing can be registered: one commit makes a table', {
   hasServer,
+  showsHistory,
+  keepsIdempotencyKeys,
   async open() {
     const opened = await open()
     refuse(REGISTER, 1000)
@@ -147,6 +85,8 @@ describeCatalog('rest, where nothing can be registered: one commit makes a table
 })
 describeCatalog('rest, where no commit makes a table: it is made empty, with a uuid of the server', {
   hasServer,
+  showsHistory,
+  keepsIdempotencyKeys,
   async open() {
     const opened = await open()
     refuse(REGISTER, 1000)
