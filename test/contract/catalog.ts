@@ -283,7 +283,9 @@ function describeWith({ hasServer, showsHistory, keepsIdempotencyKeys, open }: C
       const base = await shown()
       server().faults.refuseNext(status)
       const outcome = await commit(3, base)
-      expect(outcome.kind).toBe(unclear)
+      // Some may send again what came to nothing, and have it done.
+      expect(['unknown', 'committed']).toContain(outcome.kind)
+      expectAt(outcome.kind === 'committed' ? 3 : 2, (await shown()).metadata)
     })
 
     test('409 to a commit is a conflict', async () => {

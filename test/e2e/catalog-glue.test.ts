@@ -155,6 +155,8 @@ const emptyTable = (location: string): TableMetadata => ({
 let databases = 0
 describeCatalog('glue', {
   hasServer: { holds: true, because: 'AWS Glue is a service' },
+  showsHistory: { holds: true, because: 'it points at Tidewater’s own metadata file' },
+  keepsIdempotencyKeys: { holds: false, because: 'its updates have version ids instead' },
   async open() {
     proxy.calm()
     const warehouse = new MemoryObjectStore({ url: 'file:///lake/warehouse', nowMs: () => 0 })
