@@ -1,4 +1,9 @@
 /** The catalog of Glue against a server of its own kind (test/servers/glue.ts), and against what the way there does to requests. */
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:https'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import {
   CreateDatabaseCommand,
   CreateTableCommand,
@@ -8,7 +13,7 @@ import {
   GlueClient,
   UpdateTableCommand,
 } from '@aws-sdk/client-glue'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Catalog, TableIdentifier } from '../../catalog-adapters/catalog.ts'
 import { createGlueCatalog } from '../../catalog-adapters/glue/glue-catalog.ts'
 import { type GlueSettings, openGlue } from '../../catalog-adapters/glue/glue-client.ts'
@@ -21,6 +26,7 @@ import { systemRuntime } from '../../shared/runtime/system-runtime.ts'
 import { describeCatalog, type OtherClient, type ServerFaults } from '../contract/catalog.ts'
 import { MemoryObjectStore } from '../fakes/memory-object-store.ts'
 import { openPipeline, TABLE } from '../fakes/pipeline-fixture.ts'
+import { createAuthority } from '../servers/certificates.ts'
 import { type Fault, type FaultProxy, startFaultProxy } from '../servers/fault-proxy.ts'
 import { GLUE_ACCOUNT_ID, type GlueServer, glueError, startGlueServer } from '../servers/glue.ts'
 
@@ -434,6 +440,75 @@ describe('the catalog of Glue', () => {
     expect(await load()).toBeUndefined()
     proxy.inject(expired, /GetTable/, 2)
     await expect(load()).rejects.toMatchObject({ code: 'credentials-expired' })
+  })
+
+  describe('without keys in the configuration', () => {
+    let folder: string
+    const chained = (settings: GlueSettings) =>
+      createGlueCatalog('glue', {
+        glue: openGlue('glue', { endpoint: proxy.endpoint, ...settings }, systemRuntime),
+        warehouse: table.warehouse,
+      })
+    beforeEach(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'tidewater-glue-'))
+      for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) vi.stubEnv(name, undefined)
+      vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', join(folder, 'credentials'))
+      vi.stubEnv('AWS_CONFIG_FILE', join(folder, 'config'))
+      vi.stubEnv('AWS_EC2_METADATA_DISABLED', 'true')
+    })
+    afterEach(async () => {
+      vi.unstubAllEnvs()
+      await rm(folder, { recursive: true })
+    })
+
+    test('keys and region are those of the profile', async () => {
+      const { region, accessKeyId, secretAccessKey } = server
+      const keys = `aws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secretAccessKey}\n`
+      await writeFile(join(folder, 'credentials'), `[lake]\n${keys}`)
+      await writeFile(join(folder, 'config'), `[profile lake]\nregion = ${region}\n`)
+      const profiled = chained({ profile: 'lake' })
+      expect(await profiled.commit(table.versionOf(1))).toMatchObject({ kind: 'committed' })
+      await profiled.close()
+    })
+
+    test('a chain that has none says what it tried, and a region that nobody gave what to set', async () => {
+      const keyless = chained({ region: server.region, profile: 'lake' })
+      await expect(keyless.loadTable(identifier)).rejects.toMatchObject({
+        code: 'credentials-missing',
+        next: 'retry',
+        message: expect.stringContaining('the profile lake'),
+      })
+      await keyless.close()
+      const { accessKeyId, secretAccessKey } = server
+      const nowhere = chained({ credentials: { accessKeyId, secretAccessKey } })
+      await expect(nowhere.loadTable(identifier)).rejects.toMatchObject({ code: 'region-missing' })
+      await nowhere.close()
+    })
+  })
+
+  test('an endpoint whose certificate an authority of one’s own has signed takes its ca_file', async () => {
+    const authority = createAuthority()
+    const { certFile, keyFile } = authority.server(['127.0.0.1'])
+    const secure = createServer(
+      { cert: await readFile(certFile), key: await readFile(keyFile) },
+      (_, response) =>
+        response.writeHead(400).end(JSON.stringify(glueError('EntityNotFoundException', 'none'))),
+    )
+    secure.listen(0, '127.0.0.1')
+    await once(secure, 'listening')
+    const address = secure.address()
+    const endpoint = `https://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
+    const trusting = openCatalog(table.warehouse, { endpoint, caFile: authority.caFile })
+    expect(await trusting.loadTable(identifier)).toBeUndefined()
+    const doubting = openCatalog(table.warehouse, { endpoint })
+    await expect(doubting.loadTable(identifier)).rejects.toMatchObject({
+      code: 'catalog-tls',
+      message: expect.stringContaining('ca_file'),
+    })
+    await Promise.all([trusting.close(), doubting.close()])
+    secure.closeAllConnections()
+    secure.close()
+    authority.remove()
   })
 
   test('a catalog id goes with every request, and that of another account is explained', async () => {
