@@ -1,59 +1,42 @@
-/** The catalog of Glue against a server of its own kind (test/servers/glue.ts), and against what the way there does to requests. */
+/** What is Glue's own: the entry of a table, its lock, names, rights, keys, and what the way there does to requests. */
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import {
-  CreateDatabaseCommand,
   CreateTableCommand,
   DeleteTableCommand,
   GetTableCommand,
   GetTableVersionsCommand,
-  GlueClient,
   UpdateTableCommand,
 } from '@aws-sdk/client-glue'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import type { Catalog, TableIdentifier } from '../../catalog-adapters/catalog.ts'
+import type { Catalog } from '../../catalog-adapters/catalog.ts'
 import { createGlueCatalog } from '../../catalog-adapters/glue/glue-catalog.ts'
 import { type GlueSettings, openGlue } from '../../catalog-adapters/glue/glue-client.ts'
-import type { TableMetadata } from '../../shared/iceberg/table-metadata.ts'
-import { parseTableMetadata, renderTableMetadata } from '../../shared/iceberg/table-metadata-json.ts'
 import { tableMetadataOf } from '../../shared/iceberg/table-metadata-of.ts'
-import { locationToKey } from '../../shared/object-store/locations.ts'
-import type { ObjectStore } from '../../shared/object-store/object-store.ts'
 import { systemRuntime } from '../../shared/runtime/system-runtime.ts'
-import { describeCatalog, type OtherClient, type ServerFaults } from '../contract/catalog.ts'
-import { MemoryObjectStore } from '../fakes/memory-object-store.ts'
 import { openPipeline, TABLE } from '../fakes/pipeline-fixture.ts'
 import { createAuthority } from '../servers/certificates.ts'
-import { type Fault, type FaultProxy, startFaultProxy } from '../servers/fault-proxy.ts'
-import { GLUE_ACCOUNT_ID, type GlueServer, glueError, startGlueServer } from '../servers/glue.ts'
+import type { Fault } from '../servers/fault-proxy.ts'
+import { GLUE_ACCOUNT_ID, glueError } from '../servers/glue.ts'
+import { type GlueRig, refusal, startGlueRig } from './glue-rig.ts'
 
 const [DATABASE = '', NAME = ''] = TABLE.split('.')
 const identifier = { namespace: [DATABASE], name: NAME }
 const place = { DatabaseName: DATABASE, Name: NAME }
 
-let server: GlueServer
-let proxy: FaultProxy
-/** Someone else who uses the same catalog. */
-let other: GlueClient
+let rig: GlueRig
+let server: GlueRig['server']
+let proxy: GlueRig['proxy']
+let other: GlueRig['other']
+let openCatalog: GlueRig['openCatalog']
 beforeAll(async () => {
-  server = await startGlueServer()
-  proxy = await startFaultProxy(server.endpoint)
-  const { endpoint, region, accessKeyId, secretAccessKey } = server
-  other = new GlueClient({ endpoint, region, credentials: { accessKeyId, secretAccessKey } })
+  rig = await startGlueRig()
+  ;({ server, proxy, other, openCatalog } = rig)
 })
-afterAll(async () => {
-  await proxy?.stop()
-  await server?.stop()
-})
-
-function openCatalog(warehouse: ObjectStore, settings: GlueSettings = {}): Catalog {
-  const { region, accessKeyId, secretAccessKey } = server
-  const own = { region, endpoint: proxy.endpoint, credentials: { accessKeyId, secretAccessKey }, ...settings }
-  return createGlueCatalog('glue', { glue: openGlue('glue', own, systemRuntime), warehouse })
-}
+afterAll(() => rig?.stop())
 
 async function openTable() {
   const pipeline = await openPipeline()
@@ -77,112 +60,6 @@ async function openTable() {
     },
   }
 }
-
-const refusal = (code: string, message: string, status = 400): Fault => ({
-  kind: 'answer',
-  status,
-  code,
-  json: glueError(code, message),
-})
-
-/** How Glue says what others say with a status of HTTP. */
-const REFUSALS = new Map<number, Fault>([
-  [401, refusal('ExpiredTokenException', 'The security token included in the request is expired')],
-  [419, refusal('ExpiredTokenException', 'The security token included in the request is expired')],
-  [403, refusal('AccessDeniedException', 'User: x is not authorized to perform: glue:y')],
-])
-const CONFLICT = refusal(
-  'ConcurrentModificationException',
-  'Update table failed due to concurrent modifications.',
-)
-
-const faults: ServerFaults = {
-  breakNextChange(when) {
-    proxy.inject({ kind: when === 'before' ? 'cut-before' : 'cut-after' }, /CreateTable|UpdateTable/)
-  },
-  refuseNext(status) {
-    // It looks and tries again where the pointer has not moved.
-    if (status === 409) proxy.inject(CONFLICT, /UpdateTable/, 3)
-    else proxy.inject(REFUSALS.get(status) ?? refusal('InternalServiceException', 'oops', status), /AWSGlue/)
-  },
-}
-
-/** Another writer of Iceberg tables, with the same warehouse. */
-function otherWriter(warehouse: ObjectStore, location: string): OtherClient {
-  const placeOf = ({ namespace, name }: TableIdentifier) => ({ DatabaseName: namespace[0] ?? '', Name: name })
-  async function inputOf(name: string, metadata: TableMetadata) {
-    const metadataLocation = `${location}/metadata/${crypto.randomUUID()}.metadata.json`
-    await warehouse.put(locationToKey(warehouse, metadataLocation), renderTableMetadata(metadata))
-    return { Name: name, Parameters: { table_type: 'ICEBERG', metadata_location: metadataLocation } }
-  }
-  const drop = async (identifier: TableIdentifier) => {
-    await other.send(new DeleteTableCommand(placeOf(identifier))).catch(() => undefined)
-  }
-  return {
-    drop,
-    async replace(identifier) {
-      const { DatabaseName, Name } = placeOf(identifier)
-      await drop(identifier)
-      await other
-        .send(new CreateDatabaseCommand({ DatabaseInput: { Name: DatabaseName } }))
-        .catch(() => undefined)
-      const TableInput = await inputOf(Name, emptyTable(location))
-      await other.send(new CreateTableCommand({ DatabaseName, TableInput }))
-    },
-    async setProperty(identifier, name, value) {
-      const { DatabaseName, Name } = placeOf(identifier)
-      const { Table } = await other.send(new GetTableCommand({ DatabaseName, Name }))
-      const standing = Table?.Parameters?.metadata_location ?? ''
-      const metadata = parseTableMetadata(await warehouse.get(locationToKey(warehouse, standing)), standing)
-      const properties = { ...metadata.properties, [name]: value }
-      const TableInput = await inputOf(Name, { ...metadata, properties })
-      await other.send(new UpdateTableCommand({ DatabaseName, TableInput }))
-    },
-  }
-}
-
-const emptyTable = (location: string): TableMetadata => ({
-  tableUuid: crypto.randomUUID(),
-  location,
-  lastSequenceNumber: 0n,
-  lastUpdatedMs: 1_700_000_000_000,
-  lastColumnId: 1,
-  schemas: [{ schemaId: 0, fields: [{ id: 1, name: 'x', required: false, type: { kind: 'int' } }] }],
-  currentSchemaId: 0,
-  partitionSpecs: [{ specId: 0, fields: [] }],
-  defaultSpecId: 0,
-  lastPartitionId: 999,
-  properties: {},
-  snapshots: [],
-  snapshotLog: [],
-  metadataLog: [],
-})
-
-let databases = 0
-describeCatalog('glue', {
-  hasServer: { holds: true, because: 'AWS Glue is a service' },
-  showsHistory: { holds: true, because: 'it points at Tidewater’s own metadata file' },
-  keepsIdempotencyKeys: { holds: false, because: 'its updates have version ids instead' },
-  async open() {
-    proxy.calm()
-    const warehouse = new MemoryObjectStore({ url: 'file:///lake/warehouse', nowMs: () => 0 })
-    const identifier = { namespace: [`database_${databases++}`], name: 'orders' }
-    const location = `${warehouse.url}/${identifier.namespace[0]}/orders`
-    const catalog = openCatalog(warehouse)
-    return {
-      catalog,
-      identifier,
-      tableUuid: crypto.randomUUID(),
-      location,
-      server: { faults, others: otherWriter(warehouse, location) },
-      confirm: async () => undefined,
-      async occupy(metadataLocation) {
-        await warehouse.put(locationToKey(warehouse, metadataLocation), new Uint8Array([1]))
-      },
-      close: () => catalog.close(),
-    }
-  },
-})
 
 describe('the catalog of Glue', () => {
   let table: Awaited<ReturnType<typeof openTable>>
