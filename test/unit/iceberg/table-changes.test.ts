@@ -61,6 +61,25 @@ it('a catalog that shows its current snapshot alone is given only newer ones', (
   expect(changesBetween(shown, same, none).updates).toEqual([])
 })
 
+it('a spec whose column is gone is added while a schema that has it is current', () => {
+  const wanted = table({
+    schemas: [ORDERS, { ...ORDERS, schemaId: 1, fields: ORDERS.fields.filter(({ id }) => id !== 2) }],
+    currentSchemaId: 1,
+    partitionSpecs: [BY_DAY, { specId: 1, fields: [] }],
+    defaultSpecId: 1,
+  })
+  const { updates } = creationOf(wanted)
+  const steps = updates.flatMap(update =>
+    update.action === 'set-current-schema'
+      ? [`schema ${update['schema-id']}`]
+      : update.action === 'add-spec'
+        ? ['spec']
+        : [],
+  )
+  expect(steps).toEqual(['schema 0', 'spec', 'schema 1', 'spec'])
+  expect(applyTableUpdates(undefined, updates)).toMatchObject({ currentSchemaId: 1, defaultSpecId: 1 })
+})
+
 it('what a branch or tag of others holds stays, with its history', () => {
   const foreign: Snapshot = { ...snapshot(9n, 102n), snapshotId: 999n }
   const shown = table({
