@@ -10,7 +10,7 @@ import { type Parts, problemOf } from '../parts.ts'
 import type { DeclaredTable } from '../tables/declare-table.ts'
 import { runTableRounds } from '../tables/table-rounds.ts'
 import type { TableSet } from '../tables/table-set.ts'
-import { segmentKeysOf, topicPlaceOf } from './topic-place.ts'
+import { deleteSegment, topicPlaceOf } from './topic-place.ts'
 
 /** Batches purged in one transaction, so that it holds up no commit. */
 const MAX_BATCHES_PER_PURGE = 500
@@ -85,12 +85,7 @@ async function expireTopic(parts: Parts, table: DeclaredTable, createdBeforeMs: 
   const expiry = { createdBeforeMs, limit: MAX_SEGMENTS_PER_EXPIRY }
   for (let count = MAX_SEGMENTS_PER_EXPIRY; count === MAX_SEGMENTS_PER_EXPIRY; ) {
     const segments = await metadata.expireDeadLetterSegments(tableId, expiry)
-    for (const { baseOffset } of segments) {
-      const keys = segmentKeysOf(place, baseOffset)
-      // A segment counts with its index: what is left after a crash in between is no half of a segment to a reader.
-      await place.store.delete(keys.index)
-      await place.store.delete(keys.segment)
-    }
+    for (const { baseOffset } of segments) await deleteSegment(place, baseOffset)
     const last = segments.at(-1)
     if (last !== undefined) await metadata.forgetDeadLetterSegments(tableId, last.endOffset)
     count = segments.length

@@ -31,6 +31,13 @@ export interface SegmentKeys {
   readonly index: string
 }
 
+/** A segment counts with its index, which goes first: what a crash in between leaves is no half of a segment to a reader. */
+export async function deleteSegment(place: TopicPlace, baseOffset: bigint): Promise<void> {
+  const keys = segmentKeysOf(place, baseOffset)
+  await place.store.delete(keys.index)
+  await place.store.delete(keys.segment)
+}
+
 /** A dead-letter topic has the one partition 0. */
 export function segmentKeysOf({ prefix, topic }: TopicPlace, baseOffset: bigint): SegmentKeys {
   const segment = { topic, partition: 0, baseOffset }

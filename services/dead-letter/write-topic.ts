@@ -18,7 +18,7 @@ import type { RecordToWrite } from '../../shared/segment/record-encoder.ts'
 import { baseOffsetOfKey } from '../../shared/segment/segment-key.ts'
 import { assembleSegment, type WrittenSegment } from '../../shared/segment/segment-writer.ts'
 import { readTopicRecords } from './read-topic-records.ts'
-import { segmentKeysOf, type TopicPlace } from './topic-place.ts'
+import { deleteSegment, segmentKeysOf, type TopicPlace } from './topic-place.ts'
 
 /** What brokers cut segments at by default. */
 const SEGMENT_BYTES = 4 * 1024 * 1024
@@ -59,7 +59,11 @@ export async function* writeTopic(
     const segment =
       begun ?? (await planSegment(context, tableId, { baseOffset, endOffset: collector.endOffset }))
     await putSegment(place, assembleSegment(collector.take(), stampOf(segment)))
-    await context.metadata.completeDeadLetterSegment(tableId, baseOffset)
+    if ((await context.metadata.completeDeadLetterSegment(tableId, baseOffset)) === 'expired') {
+      // Another process wrote it while this one stood still, and retention has deleted it since.
+      await deleteSegment(place, baseOffset)
+      throw overtaken(tableId, baseOffset)
+    }
     yield segment.endOffset
     begun = undefined
     baseOffset = segment.endOffset
@@ -96,7 +100,7 @@ function overtaken(tableId: string, baseOffset: bigint): AppError {
   return new AppError({
     code: 'dead-letter-topic-overtaken',
     next: 'retry',
-    message: `Planning the dead-letter segment at offset ${baseOffset} of table ${tableId}: another process has planned it meanwhile; what is left is looked for again.`,
+    message: `Rendering the dead-letter segment at offset ${baseOffset} of table ${tableId}: another process has seen to it meanwhile; what is left is looked for again.`,
     details: { tableId, baseOffset },
   })
 }

@@ -718,8 +718,11 @@ export interface MetadataStore {
     tableId: string,
     range: { readonly baseOffset: bigint; readonly endOffset: bigint },
   ): Promise<DeadLetterSegment | undefined>
-  /** The planned segment and its index stand in the store. Nothing happens when another process has said so already. */
-  completeDeadLetterSegment(tableId: string, baseOffset: bigint): Promise<void>
+  /**
+   * The planned segment and its index stand in the store. Nothing happens when another process has said so already; `expired` when it
+   * lies below the start of the topic by now, so that its objects must not stand.
+   */
+  completeDeadLetterSegment(tableId: string, baseOffset: bigint): Promise<'rendered' | 'expired'>
   /** Rendered segments in offset order, from `fromOffset` on. */
   listDeadLetterSegments(
     tableId: string,

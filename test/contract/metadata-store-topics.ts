@@ -123,8 +123,8 @@ export function describeDeadLetterTopics(open: OpenMetadata): void {
     expect(await topic()).toMatchObject({ renderedOffset: 0n, planned: segment })
     expect(await store.listDeadLetterSegments(LETTERS, { fromOffset: 0n, limit: 9 })).toEqual([])
 
-    await store.completeDeadLetterSegment(LETTERS, 0n)
-    await store.completeDeadLetterSegment(LETTERS, 0n)
+    expect(await store.completeDeadLetterSegment(LETTERS, 0n)).toBe('rendered')
+    expect(await store.completeDeadLetterSegment(LETTERS, 0n)).toBe('rendered')
     expect(await topic()).toEqual({
       tableId: LETTERS,
       ...PLACE,
@@ -202,6 +202,9 @@ export function describeDeadLetterTopics(open: OpenMetadata): void {
     expect(await codeOf(store.forgetDeadLetterSegments(LETTERS, 7n))).toBe('broken-invariant')
     await store.forgetDeadLetterSegments(LETTERS, 6n)
     expect(await expire(firstMs + 9999)).toEqual([])
+    // Who stood still meanwhile hears that it is gone.
+    expect(await store.completeDeadLetterSegment(LETTERS, 0n)).toBe('expired')
+    expect(await store.completeDeadLetterSegment(LETTERS, 5n)).toBe('expired')
     expect(await topic()).toMatchObject({ startOffset: 6n, planned: { baseOffset: 6n } })
     // The file of b holds offsets 3 to 6; that of a is not needed any more.
     expect(await files()).toEqual(['3+4 b.parquet'])

@@ -226,9 +226,11 @@ export function* planSegment(
   return { baseOffset, endOffset, createdAtMs: toNumber(createdAtMs) }
 }
 
-export function* completeSegment(tableId: string, baseOffset: bigint): Steps<void> {
+export function* completeSegment(tableId: string, baseOffset: bigint): Steps<'rendered' | 'expired'> {
+  if (baseOffset < (yield* requireTopic(tableId)).start_offset) return 'expired'
   const marked = yield* first(markRendered, { tableId, baseOffset })
   if (marked !== undefined) yield* change(raiseRenderedOffset, { tableId, offset: marked.end_offset })
+  return 'rendered'
 }
 
 export function* listSegments(

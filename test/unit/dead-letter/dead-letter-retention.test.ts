@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { purgeNow, purgeUntilStopped } from '../../../services/dead-letter/dead-letter-retention.ts'
 import { readDeadLetters } from '../../../services/dead-letter/read-dead-letters.ts'
+import { topicPlaceOf } from '../../../services/dead-letter/topic-place.ts'
+import { writeTopic } from '../../../services/dead-letter/write-topic.ts'
 import { createTableSet } from '../../../services/tables/table-set.ts'
 import { readManifest } from '../../../shared/iceberg/manifest.ts'
 import { readManifestList } from '../../../shared/iceberg/manifest-list.ts'
@@ -144,6 +146,33 @@ test('segments of the topic that were rendered longer ago are deleted, whatever 
   await purgeNow(pipeline.parts, await pipeline.declare())
   expect(await topicKeys()).toEqual([])
   expect(await pipeline.audit()).toMatchObject({ purged: 3n, topic_gaps: 0n, gaps: 0n, findings: [] })
+})
+
+test('a renderer that stood still while its segment was written by another and expired leaves nothing of it', async () => {
+  await landLetter(0)
+  const { deadLetters, config } = await pipeline.declare()
+  const { metadata, parts, runtime } = pipeline
+  const before = await metadata.loadDeadLetterTopic(deadLetters.tableId)
+  if (before === undefined) throw new Error('the topic is declared')
+  let isAsleep = true
+  const zombie = {
+    ...metadata,
+    async planDeadLetterSegment(...range: Parameters<typeof metadata.planDeadLetterSegment>) {
+      const planned = await metadata.planDeadLetterSegment(...range)
+      if (isAsleep) {
+        isAsleep = false
+        await pipeline.render()
+        runtime.advance(HOUR_MS + 1)
+        await purgeNow(parts, await pipeline.declare())
+        expect(await topicKeys()).toEqual([])
+      }
+      return planned
+    },
+  }
+  const writing = writeTopic({ ...parts, metadata: zombie }, before, topicPlaceOf(parts, config)).next()
+  await expect(writing).rejects.toMatchObject({ code: 'dead-letter-topic-overtaken', next: 'retry' })
+  expect(await topicKeys()).toEqual([])
+  expect(await pipeline.audit()).toMatchObject({ purged: 1n, topic_gaps: 0n, findings: [] })
 })
 
 test('a store that does not answer is a reason not to be done, and the table is purged all the same', async () => {
