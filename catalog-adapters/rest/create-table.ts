@@ -17,10 +17,10 @@ import type { TableMetadata } from '../../shared/iceberg/table-metadata.ts'
 import { renderTableMetadata, UNSORTED_ORDER } from '../../shared/iceberg/table-metadata-json.ts'
 import type { ObjectStore } from '../../shared/object-store/object-store.ts'
 import { putImmutable } from '../../shared/object-store/put-immutable.ts'
-import { type AppError, invariant } from '../../shared/runtime/errors.ts'
+import { AppError, invariant } from '../../shared/runtime/errors.ts'
 import { TABLE_ID_PROPERTY, type TableIdentifier } from '../catalog.ts'
 import type { Request, RestClient } from './rest-client.ts'
-import { isUnsupported } from './rest-errors.ts'
+import { isUnsupported, type Purpose } from './rest-errors.ts'
 import { isMissing, nameOf, namespacePath, outcomeOf, tablePath } from './table-requests.ts'
 
 export interface Creation {
@@ -45,19 +45,16 @@ export async function createTable(creation: Creation, table: NewTable): Promise<
   const { client, failedWays } = creation
   const { namespace } = table.identifier
   const name = nameOf(table.identifier)
-  const purpose = {
-    doing: `create table ${name}`,
-    permission: `create tables in namespace ${namespace.join('.')}`,
-  }
   await ensureNamespace(client, namespace)
   const { endpoints } = await client.settings()
-  let refused: AppError | undefined
+  const refused: AppError[] = []
   for (const way of WAYS) {
     if (failedWays.has(`${way} ${name}`) || (way === 'register' && !endpoints.has(REGISTER))) continue
     if (way === 'register' && !(await putMetadata(creation.warehouse, table))) return taken(table)
+    const purpose = purposeOf(way, table.identifier)
     const reply = await client.ask({ ...purpose, method: 'POST', ...(await requestOf(client, way, table)) })
     if (reply.kind === 'refused' && isUnsupported(reply.refusal)) {
-      refused = client.explain(purpose, reply.refusal)
+      refused.push(client.explain(purpose, reply.refusal))
       continue
     }
     const outcome = outcomeOf(client, purpose, reply)
@@ -66,8 +63,34 @@ export async function createTable(creation: Creation, table: NewTable): Promise<
   }
   // The next attempt begins anew: what the server takes may have changed by then.
   for (const way of WAYS) failedWays.delete(`${way} ${name}`)
-  invariant(refused !== undefined, `creating table ${name} was tried in at least one way`)
-  throw refused
+  throw refusedInEveryWay(name, refused)
+}
+
+function purposeOf(way: Way, identifier: TableIdentifier): Purpose {
+  const [name, namespace] = [nameOf(identifier), identifier.namespace.join('.')]
+  switch (way) {
+    case 'register':
+      return { doing: `register table ${name}`, permission: `register tables in namespace ${namespace}` }
+    case 'commit':
+      return {
+        doing: `create table ${name} with its history`,
+        permission: `create tables in namespace ${namespace}`,
+      }
+    case 'create':
+      return { doing: `create table ${name}`, permission: `create tables in namespace ${namespace}` }
+  }
+}
+
+/** The first way is the one that a person would mend; what the others met is told behind it. */
+function refusedInEveryWay(name: string, [first, ...others]: readonly AppError[]): AppError {
+  invariant(first !== undefined, `creating table ${name} was tried in at least one way`)
+  const { code, next, message, details } = first
+  return new AppError({
+    code,
+    next,
+    message: [message, ...others.map(other => other.message)].join(' '),
+    details,
+  })
 }
 
 /** False where another content stands in its place. */

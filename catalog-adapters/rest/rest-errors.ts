@@ -57,7 +57,7 @@ export function isUnauthorized({ status }: { readonly status: number }): boolean
   return status === 401 || status === 419
 }
 
-/** What cannot be done where it was asked, so that another way may be tried: not a matter of rights, of what is there or of the time. */
+/** What cannot be done where it was asked, or may not, so that another way may be tried: not a matter of what is there or of the time. */
 export function isUnsupported({ status, type }: Refusal): boolean {
   if ([400, 403, 405, 406, 422, 501].includes(status)) return true
   return status === 404 && !type.startsWith('NoSuch')

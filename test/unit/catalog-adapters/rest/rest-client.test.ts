@@ -90,6 +90,20 @@ describe('what the server says of itself', () => {
     expect(paths().filter(path => path.includes('tables'))).toHaveLength(4)
   })
 
+  it('a table that may be made in no way: the error tells of each, the one that a person would mend first', async () => {
+    script['GET /v1/namespaces'] = [json({ namespace: IDENTIFIER.namespace })]
+    script['POST /v1/namespaces/shop%1Fnorth%2Feast/register'] = [error(403, 'ForbiddenException', 'not you')]
+    script['POST /v1/namespaces/shop%1Fnorth%2Feast/tables/orders'] = [error(405, 'Unsupported')]
+    script['POST /v1/namespaces/shop%1Fnorth%2Feast/tables'] = [error(400, 'BadRequestException', 'no place')]
+    const creation = catalog().commit({ identifier: IDENTIFIER, metadata: METADATA, metadataLocation: FILE })
+    await expect(creation).rejects.toMatchObject({
+      code: 'catalog-forbidden',
+      message: expect.stringMatching(
+        /register table .*not you.*create table .* with its history.*405.*create table .*no place/,
+      ),
+    })
+  })
+
   it('a server without a list of endpoints registers; one whose list lacks it is asked for another way', async () => {
     const create = (on: ReturnType<typeof catalog>) =>
       on.commit({ identifier: IDENTIFIER, metadata: METADATA, metadataLocation: FILE })
