@@ -92,16 +92,6 @@ export const DEFECTS: readonly NamedDefect[] = [
     },
   },
   {
-    name: 'a store that reads another object than the one that was planned',
-    within: 200,
-    defect: {
-      store: store =>
-        withStore(store, {
-          get: (key, { range } = {}) => store.get(key, range === undefined ? {} : { range }),
-        }),
-    },
-  },
-  {
     name: 'a segment that counts without its index',
     within: 50,
     defect: { store: store => withStore(store, { list: options => withIndexes(store.list(options)) }) },
