@@ -11,6 +11,7 @@ import { benchManyTables } from './many-tables.ts'
 import { benchMetadata } from './metadata.ts'
 import { benchParquet } from './parquet.ts'
 import { benchPlanning } from './planning.ts'
+import { benchPublishing } from './publishing.ts'
 import { benchSegment } from './segment.ts'
 import { benchMemory } from './whole-way/memory.ts'
 import { benchWholeWay } from './whole-way.ts'
@@ -40,6 +41,7 @@ const BENCHES: Readonly<Record<string, (context: BenchContext) => Promise<readon
   many_tables: context => benchManyTables(context),
   planning: context => benchPlanning(context),
   freshness: context => benchFreshness(context),
+  publishing: context => benchPublishing(context),
   workers: context => benchWorkers(context),
 }
 

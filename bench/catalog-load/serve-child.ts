@@ -11,10 +11,9 @@ import { openServer, type RunningServer } from '../../services/server/server.ts'
 import { ALL_STAGES } from '../../services/stages.ts'
 import { type DeclaredTable, declareTable } from '../../services/tables/declare-table.ts'
 import { loadConfig } from '../../shared/config/load-config.ts'
-import { encodeDataFile } from '../../shared/iceberg/data-file-avro.ts'
-import type { NewDataFile } from '../../shared/metadata/metadata-store.ts'
 import { invariant } from '../../shared/runtime/errors.ts'
 import { systemRuntime } from '../../shared/runtime/system-runtime.ts'
+import { openMadeCommits } from '../made-commits.ts'
 import { answerQuestions, cpuSeconds } from '../whole-way/child.ts'
 
 export type ServeQuestion =
@@ -37,10 +36,6 @@ export interface Ingested {
   /** Of the whole process until now. */
   readonly cpuSeconds: number
 }
-
-/** Of the partition that has no segments. */
-const MADE_PARTITION = 1
-const LEASE_MS = 60_000
 
 interface Opened {
   readonly parts: Parts
@@ -94,50 +89,12 @@ async function close({ parts, server, stop, running }: Opened): Promise<void> {
   await parts.close()
 }
 
-/** One row each, through the same commits and cuts as any other. */
+/** Through the same commits and cuts as any other. */
 async function makeSnapshots(parts: Parts, table: DeclaredTable, count: number): Promise<void> {
-  const { metadata } = parts
-  const { tableId } = table.rows
-  const partition = { topic: table.config.sourceTopic, partition: MADE_PARTITION, incarnation: 0 }
-  await metadata.registerPartition({ ...partition, tableId, firstOffset: 0n })
+  const commit = await openMadeCommits(parts.metadata, table)
   for (let i = 0; i < count; i++) {
-    const taskId = `made-${i}`
-    const offsets = { startOffset: BigInt(i), endOffset: BigInt(i + 1) }
-    const slice = { ...partition, ...offsets, segments: [] }
-    await metadata.planTask({ taskId, tableId, schemaId: 0, specId: 0, slices: [slice] })
-    await metadata.claimTask(taskId, { token: taskId, leaseMs: LEASE_MS, worker: 'bench' })
-    const account = { rowCount: 1n, deadLetterCount: 0n, ranges: [], maxTimestampMs: i }
-    await metadata.commitTask({
-      claim: { taskId, token: taskId },
-      accounts: [{ ...partition, ...offsets, ...account }],
-      files: [fileOf(table, i)],
-      deadLetters: [],
-    })
-    await cutSnapshot(parts, tableId)
+    await commit()
+    await cutSnapshot(parts, table.rows.tableId)
   }
   await publishRound(parts, table)
-}
-
-function fileOf({ rows }: DeclaredTable, i: number): NewDataFile {
-  const [schema] = rows.schemas
-  const [spec] = rows.specs
-  invariant(schema !== undefined && spec !== undefined, 'the table has a schema and a spec')
-  const none = new Map<number, never>()
-  const shape = {
-    path: `${rows.location}/data/made-${i}.parquet`,
-    specId: spec.specId,
-    partition: [],
-    recordCount: 1n,
-    fileSizeBytes: 1000n,
-  }
-  const metrics = {
-    columnSizes: none,
-    valueCounts: none,
-    nullValueCounts: none,
-    nanValueCounts: none,
-    lowerBounds: none,
-    upperBounds: none,
-  }
-  const encoded = encodeDataFile({ ...shape, metrics, splitOffsets: [] }, spec, schema)
-  return { ...shape, target: 'rows', encoded }
 }

@@ -94,6 +94,24 @@ const freshness = z.strictObject({
   p99_s: rate,
   max_s: rate,
 })
+const publishing = z.strictObject({
+  catalog: z.enum(['embedded', 'rest', 'glue']),
+  server: z.enum(['none', 'iceberg-rest', 'nessie', 'moto']),
+  store: z.enum(['folder', 's3']),
+  snapshots: rate,
+  snapshots_shown: rate,
+  metadata_bytes: rate,
+  commits: rate,
+  requests_to_create: count,
+  requests_per_commit: count,
+  requests_at_rest: count,
+  store_operations_per_commit: rate,
+  p50_ms: rate,
+  p99_ms: rate,
+  round_p50_ms: rate,
+  ratio_to_embedded: rate,
+  ratio_to_shortest: rate,
+})
 const workers = z.strictObject({
   stores: z.enum(['embedded', 'servers']),
   workers: rate,
@@ -184,6 +202,37 @@ describe('npm run bench', () => {
     }
   })
 
+  it('prints what publishing a commit costs in each kind of catalog', () => {
+    const { status, stdout, stderr } = bench('--only', 'publishing', '--json', '--quick')
+    expect(status, stderr).toBe(0)
+    const figures = z.object({ publishing: z.array(publishing) }).parse(JSON.parse(stdout)).publishing
+    const costs = figures.map(figure => [
+      `${figure.catalog} ${figure.server} ${figure.store} ${figure.snapshots}`,
+      [figure.requests_to_create, figure.requests_per_commit, figure.requests_at_rest],
+      figure.store_operations_per_commit,
+      figure.snapshots_shown,
+    ])
+    // Manifest and manifest list are written for each; where a file is the metadata, it is read and written too.
+    expect(costs).toEqual([
+      ['embedded none folder 2', [0, 0, 0], 4, 2],
+      ['embedded none folder 4', [0, 0, 0], 4, 4],
+      ['rest iceberg-rest folder 2', [5, 2, 0], 2, 2],
+      ['rest iceberg-rest folder 4', [5, 2, 0], 2, 4],
+      ['glue moto folder 2', [4, 3, 0], 4, 2],
+      ['glue moto folder 4', [4, 3, 0], 4, 4],
+      ['embedded none s3 2', [0, 0, 0], 4, 2],
+      ['embedded none s3 4', [0, 0, 0], 4, 4],
+      ['rest nessie s3 2', [5, 2, 0], 2, 1],
+      ['rest nessie s3 4', [5, 2, 0], 2, 1],
+    ])
+    for (const { p50_ms, p99_ms, round_p50_ms } of figures) {
+      expect(p50_ms <= p99_ms).toBe(true)
+      expect(p50_ms <= round_p50_ms).toBe(true)
+    }
+    const [, , rest] = figures
+    expect(rest?.ratio_to_embedded).toBeCloseTo((rest?.p50_ms ?? 0) / (figures[0]?.p50_ms ?? 0), 1)
+  })
+
   it('prints what a second worker adds', () => {
     const { status, stdout, stderr } = bench('--only', 'workers', '--json', '--quick')
     expect(status, stderr).toBe(0)
@@ -203,7 +252,7 @@ describe('npm run bench', () => {
     expect(status).toBe(2)
     expect(stdout).toBe('')
     expect(stderr).toContain(
-      'whole_way, memory, decode, parquet, segment, catalog_load, metadata, many_tables, planning, freshness, workers',
+      'whole_way, memory, decode, parquet, segment, catalog_load, metadata, many_tables, planning, freshness, publishing, workers',
     )
   })
 })
