@@ -171,7 +171,8 @@ export function describeAgainstModel(
         'shared',
         'unplanned',
       ]
-      expect(wanted.filter(what => (met.get(what) ?? 0) < 5)).toEqual([])
+      // Some come ten times in a run on average: to ask for more than one of each would fail a run in thirty.
+      expect(wanted.filter(what => !met.has(what))).toEqual([])
     })
   })
 }
