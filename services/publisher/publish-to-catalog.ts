@@ -5,11 +5,9 @@
  * answer the intent stays, and the next round first looks whether the catalog shows it (DESIGN invariant 6). What the catalog shows
  * and Tidewater did not write is never overwritten: the table is held there until a person decides.
  */
-import type { Catalog, CatalogTable } from '../../catalog-adapters/catalog.ts'
+import type { Catalog } from '../../catalog-adapters/catalog.ts'
 import { tableIdentifierOf } from '../../shared/config/config.ts'
 import { metadataFilePath } from '../../shared/iceberg/locations.ts'
-import { changesBetween } from '../../shared/iceberg/table-changes.ts'
-import type { TableMetadata } from '../../shared/iceberg/table-metadata.ts'
 import { previousVersionsMax, tableMetadataOf } from '../../shared/iceberg/table-metadata-of.ts'
 import type {
   MetadataStore,
@@ -101,8 +99,8 @@ async function publish(context: PublishContext, publishing: Publishing): Promise
 
   if (publication.intent === undefined)
     await metadata.beginPublication(table.tableId, catalog.name, intent, publication.metadataVersion)
-  // An earlier attempt may have arrived without our hearing of it.
-  if (current !== undefined && shows(catalog, current, { metadataLocation, metadata: wanted }))
+  // An earlier attempt may have arrived without our hearing of it. A catalog that writes files of its own finds nothing left to change.
+  if (current?.metadataLocation === metadataLocation)
     return await confirm(context, publishing, { intent, shown: current })
 
   const outcome = await catalog.commit({
@@ -135,17 +133,6 @@ async function publish(context: PublishContext, publishing: Publishing): Promise
     default:
       return unreachable(outcome)
   }
-}
-
-/** Where the catalog writes metadata files of its own, it shows what is wanted when nothing is left to change. */
-function shows(
-  catalog: Catalog,
-  current: CatalogTable,
-  wanted: { readonly metadataLocation: string; readonly metadata: TableMetadata },
-): boolean {
-  if (current.metadataLocation === wanted.metadataLocation) return true
-  if (catalog.traits.keepsPointer.holds) return false
-  return changesBetween(current.metadata, wanted.metadata, () => false).updates.length === 0
 }
 
 async function confirm(
